@@ -1,0 +1,32 @@
+"""Time comes in by the door: one Clock is injected, nothing else asks what time it is."""
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """`now` is an aware UTC datetime; `monotonic` seconds that never step."""
+
+    def now(self) -> datetime: ...
+    def monotonic(self) -> float: ...
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+def to_ms(moment: datetime) -> int:
+    """Milliseconds since 1970, as the ledger stores instants."""
+    return round(moment.timestamp() * 1000)
+
+
+def from_ms(ms: int | None) -> datetime | None:
+    """The aware UTC datetime of a stored instant."""
+    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)

@@ -1,0 +1,52 @@
+"""A provider's report about a delivery, in our words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class EventType(StrEnum):
+    """Normalised event vocabulary; a vendor's word we do not know is UNKNOWN and is kept."""
+
+    PROCESSED = "processed"  # the vendor has taken the message on
+    DEFERRED = "deferred"  # the far side asked the vendor to wait; nothing decided
+    DELIVERED = "delivered"  # the far side took it
+    BOUNCED = "bounced"  # permanently refused by the far side
+    BLOCKED = "blocked"  # refused this time (reputation, content); the address may be fine
+    UNDELIVERED = "undelivered"  # the carrier reports it did not arrive
+    DROPPED = "dropped"  # the vendor decided not to try
+    COMPLAINED = "complained"  # the person marked it as spam
+    UNSUBSCRIBED = "unsubscribed"  # the person asked for no more
+    OPENED = "opened"
+    CLICKED = "clicked"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One report. `key` is our Envelope key as echoed by the vendor (None if it echoed none).
+
+    `event_id` is the vendor's own id, or one derived from the content when it has none: equal for a repeat.
+    `suppresses` names a suppression reason this event proves (hard_bounce, spam_report, opt_out, invalid).
+    """
+
+    event_id: str
+    type: EventType
+    key: str | None
+    occurred_at: datetime | None
+    provider_message_id: str | None = None
+    reason: str = ""
+    suppresses: str | None = None
+    vendor_word: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRequest:
+    """An inbound POST exactly as it arrived. Header names are lower case; `url` is the public URL with its query."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: datetime
