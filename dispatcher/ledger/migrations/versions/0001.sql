@@ -1,0 +1,315 @@
+-- The ledger, first version. Words in braces are filled per database by migrate.py.
+-- Instants are milliseconds since 1970 UTC. JSON is kept as text, in canonical form where it is hashed.
+
+CREATE TABLE meta (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+
+CREATE TABLE person (
+    id {id},
+    name TEXT NOT NULL,
+    email TEXT,
+    phone TEXT,
+    roles TEXT NOT NULL,
+    level TEXT NOT NULL,
+    token_hash TEXT UNIQUE,
+    created_at BIGINT NOT NULL,
+    removed_at BIGINT
+);
+CREATE UNIQUE INDEX person_name ON person (name) WHERE removed_at IS NULL;
+
+CREATE TABLE audience (
+    id {id},
+    name TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    removed_at BIGINT
+);
+CREATE UNIQUE INDEX audience_name ON audience (name) WHERE removed_at IS NULL;
+
+CREATE TABLE audience_version (
+    id {id},
+    audience_id BIGINT NOT NULL REFERENCES audience (id),
+    number INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    content_hash TEXT NOT NULL,
+    fields TEXT NOT NULL,
+    source TEXT NOT NULL,
+    region TEXT NOT NULL,
+    imported_by BIGINT REFERENCES person (id),
+    created_at BIGINT NOT NULL,
+    UNIQUE (audience_id, number)
+);
+
+-- One person of one immutable version; fields is canonical JSON of the slot values.
+CREATE TABLE recipient (
+    version_id BIGINT NOT NULL,
+    rid INTEGER NOT NULL,
+    email TEXT,
+    phone TEXT,
+    locale TEXT,
+    fields TEXT NOT NULL,
+    PRIMARY KEY (version_id, rid)
+) {clustered};
+
+CREATE TABLE suppression (
+    id {id},
+    channel TEXT NOT NULL,
+    address TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    note TEXT NOT NULL DEFAULT '',
+    source TEXT NOT NULL,
+    created_by BIGINT,
+    created_at BIGINT NOT NULL,
+    removed_at BIGINT,
+    removed_by BIGINT,
+    removed_reason TEXT
+);
+CREATE UNIQUE INDEX suppression_active ON suppression (channel, address, scope) WHERE removed_at IS NULL;
+
+CREATE TABLE incident (
+    id {id},
+    title TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    visibility TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    data TEXT NOT NULL DEFAULT '{{}}',
+    opened_by BIGINT,
+    opened_at BIGINT NOT NULL,
+    next_update_at BIGINT,
+    closed_at BIGINT
+);
+
+CREATE TABLE fact (
+    id {id},
+    incident_id BIGINT NOT NULL REFERENCES incident (id),
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    state TEXT NOT NULL,
+    source TEXT NOT NULL,
+    as_of BIGINT,
+    set_by BIGINT,
+    set_at BIGINT NOT NULL,
+    replaced_at BIGINT
+);
+CREATE UNIQUE INDEX fact_current ON fact (incident_id, name) WHERE replaced_at IS NULL;
+
+-- Who did what by which door: the timeline of incidents and broadcasts.
+CREATE TABLE act (
+    id {id},
+    at BIGINT NOT NULL,
+    person_id BIGINT,
+    door TEXT NOT NULL,
+    verb TEXT NOT NULL,
+    incident_id BIGINT,
+    broadcast_id BIGINT,
+    channel TEXT,
+    detail TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX act_broadcast ON act (broadcast_id);
+CREATE INDEX act_incident ON act (incident_id);
+
+CREATE TABLE broadcast (
+    id {id},
+    incident_id BIGINT REFERENCES incident (id),
+    template_id TEXT NOT NULL,
+    title TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    state TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    audience_version_id BIGINT,
+    channels TEXT NOT NULL,
+    accounts TEXT NOT NULL,
+    facts TEXT NOT NULL,
+    brief TEXT NOT NULL,
+    code TEXT NOT NULL UNIQUE,
+    nonce TEXT NOT NULL,
+    digest TEXT,
+    audience_size INTEGER,
+    author_id BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    submitted_at BIGINT,
+    approved_at BIGINT,
+    release_at BIGINT,
+    expires_at BIGINT,
+    closed_at BIGINT,
+    origin_id BIGINT,
+    relation TEXT,
+    request_key TEXT UNIQUE
+);
+
+CREATE TABLE edit (
+    broadcast_id BIGINT NOT NULL REFERENCES broadcast (id),
+    version INTEGER NOT NULL,
+    person_id BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    PRIMARY KEY (broadcast_id, version, person_id)
+);
+
+CREATE TABLE rendition (
+    id {id},
+    broadcast_id BIGINT NOT NULL REFERENCES broadcast (id),
+    channel TEXT NOT NULL,
+    locale TEXT NOT NULL,
+    variant TEXT NOT NULL,
+    parts TEXT NOT NULL,
+    slots TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    UNIQUE (broadcast_id, channel, locale, variant)
+);
+
+CREATE TABLE approval (
+    id {id},
+    broadcast_id BIGINT NOT NULL REFERENCES broadcast (id),
+    digest TEXT NOT NULL,
+    person_id BIGINT NOT NULL,
+    level TEXT NOT NULL,
+    decision TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at BIGINT NOT NULL
+);
+CREATE UNIQUE INDEX approval_once ON approval (broadcast_id, digest, person_id) WHERE decision = 'approve';
+
+-- The control row: release, pause, stop and expiry change this and no delivery.
+CREATE TABLE control (
+    broadcast_id BIGINT NOT NULL REFERENCES broadcast (id),
+    channel TEXT NOT NULL,
+    state TEXT NOT NULL,
+    rank INTEGER NOT NULL,
+    policy TEXT NOT NULL,
+    request_size INTEGER NOT NULL,
+    scope TEXT NOT NULL,
+    release_at BIGINT,
+    expires_at BIGINT,
+    reason TEXT NOT NULL DEFAULT '',
+    changed_at BIGINT NOT NULL,
+    PRIMARY KEY (broadcast_id, channel)
+);
+
+CREATE TABLE channel_gate (
+    channel TEXT PRIMARY KEY,
+    frozen_at BIGINT,
+    reason TEXT NOT NULL DEFAULT ''
+);
+
+CREATE TABLE account (
+    name TEXT PRIMARY KEY,
+    channel TEXT NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT NOT NULL DEFAULT '',
+    failures INTEGER NOT NULL DEFAULT 0,
+    opened_at BIGINT,
+    probe_at BIGINT,
+    weight INTEGER NOT NULL DEFAULT 100,
+    changed_at BIGINT NOT NULL
+);
+
+-- Up to 1,000 deliveries of one broadcast, channel and rendition; its counters move in the transaction of its rows.
+CREATE TABLE batch (
+    broadcast_id BIGINT NOT NULL,
+    no INTEGER NOT NULL,
+    channel TEXT NOT NULL,
+    rendition_id BIGINT NOT NULL,
+    account TEXT,
+    size INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    owner TEXT,
+    fence INTEGER NOT NULL DEFAULT 0,
+    lease_until BIGINT,
+    due_at BIGINT NOT NULL DEFAULT 0,
+    tries INTEGER NOT NULL DEFAULT 0,
+    waiting INTEGER NOT NULL,
+    suppressed INTEGER NOT NULL DEFAULT 0,
+    fallback INTEGER NOT NULL DEFAULT 0,
+    sending INTEGER NOT NULL DEFAULT 0,
+    unknown INTEGER NOT NULL DEFAULT 0,
+    accepted INTEGER NOT NULL DEFAULT 0,
+    delivered INTEGER NOT NULL DEFAULT 0,
+    failed INTEGER NOT NULL DEFAULT 0,
+    expired INTEGER NOT NULL DEFAULT 0,
+    cancelled INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (broadcast_id, no)
+) {hot};
+CREATE INDEX batch_due ON batch (channel, due_at) WHERE waiting > 0;
+CREATE INDEX batch_claimed ON batch (lease_until) WHERE owner IS NOT NULL;
+
+-- One broadcast x one recipient x one channel. no = seq / 1000. tries counts intents.
+CREATE TABLE delivery (
+    broadcast_id BIGINT NOT NULL,
+    seq INTEGER NOT NULL,
+    rid INTEGER NOT NULL,
+    state SMALLINT NOT NULL,
+    tries SMALLINT NOT NULL DEFAULT 0,
+    attempt_id BIGINT,
+    reason TEXT,
+    PRIMARY KEY (broadcast_id, seq)
+) {clustered} {hot};
+
+-- One hand-over of one request: written before the call, closed after it.
+CREATE TABLE attempt (
+    broadcast_id BIGINT NOT NULL,
+    no INTEGER NOT NULL,
+    id BIGINT NOT NULL,
+    first_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    part SMALLINT NOT NULL DEFAULT 1,
+    account TEXT NOT NULL,
+    fence INTEGER NOT NULL,
+    started_at BIGINT NOT NULL,
+    finished_at BIGINT,
+    outcome TEXT,
+    accepted INTEGER NOT NULL DEFAULT 0,
+    provider_message_id TEXT,
+    reason TEXT,
+    PRIMARY KEY (broadcast_id, no, id)
+) {clustered};
+
+CREATE TABLE serial (
+    name TEXT PRIMARY KEY,
+    value BIGINT NOT NULL
+);
+
+-- Signed posts exactly as they came, stored before they are answered.
+CREATE TABLE inbox (
+    id {id},
+    account TEXT NOT NULL,
+    received_at BIGINT NOT NULL,
+    url TEXT NOT NULL,
+    headers TEXT NOT NULL,
+    body {blob} NOT NULL,
+    state SMALLINT NOT NULL DEFAULT 0,
+    tries SMALLINT NOT NULL DEFAULT 0,
+    error TEXT
+);
+CREATE INDEX inbox_new ON inbox (id) WHERE state = 0;
+
+-- Every event once, by a hash of account and the vendor's id.
+CREATE TABLE event (
+    hash {blob} PRIMARY KEY,
+    account TEXT NOT NULL,
+    broadcast_id BIGINT,
+    seq INTEGER,
+    type TEXT NOT NULL,
+    occurred_at BIGINT,
+    received_at BIGINT NOT NULL,
+    reason TEXT
+) {clustered};
+
+-- What did not fit and must be seen: an event for nobody we know, for a suppressed delivery, a poison post.
+CREATE TABLE anomaly (
+    id {id},
+    at BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    account TEXT,
+    broadcast_id BIGINT,
+    seq INTEGER,
+    detail TEXT NOT NULL,
+    settled_at BIGINT
+);
+CREATE INDEX anomaly_open ON anomaly (broadcast_id) WHERE settled_at IS NULL;
