@@ -1,0 +1,93 @@
+"""The `dispatcher` command: its nouns, its global options, and the one place where errors become exit codes."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from dispatcher import __version__
+from dispatcher.cli.complaint import complain, from_bug, from_click
+from dispatcher.cli.groups import Nouns, Verb, everywhere
+from dispatcher.cli.session import Session
+from dispatcher.errors import DispatcherError
+
+NOUNS = {
+    "demo": "A rehearsal on this machine with invented people; exit 0 if the sums reconcile.",
+    "init": "Write a commented site configuration.",
+    "doctor": "Check settings, ledger, Redis, templates and accounts; each failure with its mend.",
+    "config": "Where a setting comes from; the schema of all.",
+    "up": "Run web, worker and beat, and restart what stops.",
+    "person": "Who may act: add, list, remove, token.",
+    "audience": "Import and look at the people to tell.",
+    "suppression": "Addresses that must not be contacted.",
+    "template": "List, read and lint message templates.",
+    "incident": "What happened: open, update, promise, close.",
+    "fact": "What is known about an incident, and how surely.",
+    "broadcast": "Draft, check, approve, send and account for a message.",
+    "channel": "List, freeze, thaw and probe channels.",
+    "reconcile": "Ask vendors about deliveries whose answer was lost.",
+    "ledger": "Recount every sum from its rows.",
+    "hold": "Look at, and release, a ledger that starts held.",
+    "sandbox": "Run the pretend vendors.",
+}
+SHELLS = ("bash", "zsh", "fish")
+
+
+@click.group(
+    cls=Nouns,
+    nouns=NOUNS,
+    params=everywhere(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="First look: dispatcher demo",
+)
+@click.version_option(__version__, prog_name="dispatcher")
+def cli() -> None:
+    """Tell everyone on the worst day of the year: compose once, get it approved, account for each person."""
+
+
+@cli.command(cls=Verb)
+@click.argument("shell", type=click.Choice(SHELLS))
+def completions(shell: str) -> None:
+    """Print the completion script of a shell.
+
+    bash: eval "$(dispatcher completions bash)"
+    """
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    if kind is not None:
+        click.echo(kind(cli, {}, "dispatcher", "_DISPATCHER_COMPLETE").source())
+
+
+def run(argv: Sequence[str]) -> int:
+    """One call; returns its exit code."""
+    session = Session(json="--json" in argv)
+    try:
+        result: Any = cli.main(args=list(argv), prog_name="dispatcher", standalone_mode=False, obj=session)
+    except DispatcherError as error:
+        complain(error, session)
+        return error.exit_code
+    except click.ClickException as error:
+        complain(from_click(error), session)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped by Ctrl-C.", err=True)
+        return 130
+    except BrokenPipeError:
+        return _quiet_pipe()
+    except Exception as error:  # noqa: BLE001 - the last door: whatever comes out of it gets an exit code and a shape
+        complain(from_bug(error, session), session)
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def _quiet_pipe() -> int:
+    """The reader of our output left early (`| head`); Python would complain again while flushing at exit."""
+    sys.stdout = None  # type: ignore[assignment]
+    return 0
+
+
+def main() -> None:
+    """Entry point."""
+    sys.exit(run(sys.argv[1:]))

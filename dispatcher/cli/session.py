@@ -1,0 +1,53 @@
+"""What one call of the command line carries: how to show, which settings, who acts. Nothing heavy loads here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from dispatcher.services.context import Context
+
+
+@dataclass
+class Session:
+    """The global options, wherever in the call they stood."""
+
+    json: bool = False
+    plain: bool = False
+    no_color: bool = False
+    trace: bool = False
+    config: Path | None = None
+    work_dir: Path | None = None
+    who: str | None = None
+    token_file: Path | None = None
+    overrides: dict[str, object] = field(default_factory=dict)
+
+    @cached_property
+    def ctx(self) -> "Context":
+        """The joined parts, built once and only for commands that need them."""
+        from dispatcher.bootstrap import build
+        from dispatcher.settings import load
+
+        return build(load(config=self.config, work_dir=self.work_dir, **self.overrides))
+
+    @property
+    def color(self) -> bool | None:
+        """None leaves it to click: colour on a terminal only."""
+        return False if self.no_color or self.plain or self.json else None
+
+
+def read(call: click.Context) -> Session:
+    """The session of this call."""
+    return call.ensure_object(Session)
+
+
+pass_session = click.make_pass_decorator(Session, ensure=True)
+
+
+def join_words(words: Sequence[str], last: str = "and") -> str:
+    """`a, b and c`."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}" if words else ""
