@@ -5,6 +5,7 @@ once) and every commit reaches the disk. WAL is used only where the linked libra
 (fixed in 3.51.3, 3.50.7 and 3.44.6), else a rollback journal.
 """
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -203,6 +204,11 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     for pragma in ("synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY", "cache_size = -65536"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    connection.create_function("sha256_hex", 1, _sha256_hex, deterministic=True)
+
+
+def _sha256_hex(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -43,16 +43,18 @@ class ControlState(StrEnum):
     LATE = "late"
     STOPPED = "stopped"
     EXPIRED = "expired"
+    DONE = "done"
 
 
 _C = ControlState
 CONTROL: Mapping[ControlState, frozenset[ControlState]] = {
     _C.PLANNED: frozenset({_C.RELEASED, _C.STOPPED, _C.EXPIRED}),
-    _C.RELEASED: frozenset({_C.PLANNED, _C.PAUSED, _C.LATE, _C.STOPPED, _C.EXPIRED}),
+    _C.RELEASED: frozenset({_C.PLANNED, _C.PAUSED, _C.LATE, _C.STOPPED, _C.EXPIRED, _C.DONE}),
     _C.PAUSED: frozenset({_C.RELEASED, _C.STOPPED, _C.EXPIRED}),
     _C.LATE: frozenset({_C.RELEASED, _C.STOPPED, _C.EXPIRED}),
     _C.STOPPED: frozenset(),
     _C.EXPIRED: frozenset(),
+    _C.DONE: frozenset({_C.RELEASED}),
 }
 
 
@@ -106,6 +108,7 @@ _SHOWN_WAITING: Mapping[ControlState, str] = {
     _C.LATE: "held",
     _C.STOPPED: "cancelled",
     _C.EXPIRED: "expired",
+    _C.DONE: "pending",
 }
 
 

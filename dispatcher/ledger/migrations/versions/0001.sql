@@ -119,14 +119,11 @@ CREATE TABLE broadcast (
     purpose TEXT NOT NULL,
     severity TEXT NOT NULL,
     mode TEXT NOT NULL,
-    policy TEXT NOT NULL,
     state TEXT NOT NULL,
     version INTEGER NOT NULL,
     audience_version_id BIGINT,
-    channels TEXT NOT NULL,
-    accounts TEXT NOT NULL,
     facts TEXT NOT NULL,
-    brief TEXT NOT NULL,
+    plan TEXT NOT NULL,
     code TEXT NOT NULL UNIQUE,
     nonce TEXT NOT NULL,
     digest TEXT,
@@ -185,11 +182,15 @@ CREATE TABLE control (
     request_size INTEGER NOT NULL,
     scope TEXT NOT NULL,
     release_at BIGINT,
+    started_at BIGINT,
     expires_at BIGINT,
+    fallback_for TEXT,
+    fallback_after BIGINT,
     reason TEXT NOT NULL DEFAULT '',
     changed_at BIGINT NOT NULL,
     PRIMARY KEY (broadcast_id, channel)
 );
+CREATE INDEX control_state ON control (channel, state);
 
 CREATE TABLE channel_gate (
     channel TEXT PRIMARY KEY,
@@ -223,6 +224,7 @@ CREATE TABLE batch (
     lease_until BIGINT,
     due_at BIGINT NOT NULL DEFAULT 0,
     tries INTEGER NOT NULL DEFAULT 0,
+    crashes INTEGER NOT NULL DEFAULT 0,
     waiting INTEGER NOT NULL,
     suppressed INTEGER NOT NULL DEFAULT 0,
     fallback INTEGER NOT NULL DEFAULT 0,
@@ -235,7 +237,7 @@ CREATE TABLE batch (
     cancelled INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (broadcast_id, no)
 ) {hot};
-CREATE INDEX batch_due ON batch (channel, due_at) WHERE waiting > 0;
+CREATE INDEX batch_open ON batch (broadcast_id, channel, no) WHERE waiting > 0;
 CREATE INDEX batch_claimed ON batch (lease_until) WHERE owner IS NOT NULL;
 
 -- One broadcast x one recipient x one channel. no = seq / 1000. tries counts intents.
@@ -270,10 +272,8 @@ CREATE TABLE attempt (
     PRIMARY KEY (broadcast_id, no, id)
 ) {clustered};
 
-CREATE TABLE serial (
-    name TEXT PRIMARY KEY,
-    value BIGINT NOT NULL
-);
+-- Attempt ids: a counter on SQLite, a sequence on PostgreSQL (where one row would queue all workers).
+{attempt_serial};
 
 -- Signed posts exactly as they came, stored before they are answered.
 CREATE TABLE inbox (

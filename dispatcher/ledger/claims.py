@@ -1,0 +1,324 @@
+"""Claim, intent, outcome, give-back, expiry of leases: every statement that stands around a provider call.
+
+A claim carries a fence; an intent needs it. What a call came to is written by attempt id instead: the row still names
+the attempt only if nobody has tried again since, so a late truth lands and a stale worker changes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row
+
+from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.planning import ADDRESS
+from dispatcher.model.broadcast import BATCH
+from dispatcher.model.kinds import Channel
+from dispatcher.model.states import DeliveryState as D
+
+STATES = tuple(D)
+COUNTERS = tuple(state.name.lower() for state in D)
+"""The batch's counter columns, in the order of the stored states."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A batch in our hands until `lease_until` (ms), with what its control row says."""
+
+    broadcast_id: int
+    no: int
+    channel: Channel
+    rendition_id: int
+    account: str | None
+    hash: str
+    fence: int
+    tries: int
+    crashes: int
+    version_id: int | None
+    purpose: str
+    policy: str
+    scope: str
+    request_size: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Consecutive waiting deliveries of one batch, handed over in one call."""
+
+    attempt_id: int
+    first_seq: int
+    last_seq: int
+    size: int
+    part: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What became of deliveries `first_seq`..`last_seq` of one attempt."""
+
+    attempt_id: int
+    first_seq: int
+    last_seq: int
+    state: D
+    size: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """How an attempt is closed."""
+
+    attempt_id: int
+    outcome: str
+    accepted: int
+    provider_message_id: str | None
+    reason: str | None
+
+
+_DUE = """
+FROM control c JOIN batch b ON b.broadcast_id = c.broadcast_id AND b.channel = c.channel
+JOIN channel_gate g ON g.channel = c.channel
+WHERE c.channel = :channel AND c.state = 'released' AND c.release_at <= :now AND c.expires_at > :now
+AND (c.started_at IS NOT NULL OR c.release_at >= :latest) AND g.frozen_at IS NULL
+AND b.waiting > 0 AND b.owner IS NULL AND b.due_at <= :now
+"""
+
+
+def anything_due(tx: Tx, channel: str, now: int, latest: int) -> bool:
+    """Whether a claim on this channel would find something."""
+    return tx.one(f"SELECT 1 {_DUE} LIMIT 1", channel=channel, now=now, latest=latest) is not None  # noqa: S608
+
+
+def claim(tx: Tx, channel: str, owner: str, now: int, latest: int, lease_ms: int) -> Claim | None:
+    """Take the most urgent due batch, by severity, release time and place; None if there is none."""
+    suffix = "" if tx.is_sqlite else " FOR UPDATE OF b SKIP LOCKED"
+    found = tx.one(
+        "SELECT b.broadcast_id, b.no, b.rendition_id, b.account, b.hash, b.fence, b.tries, b.crashes, c.policy, c.scope,"  # noqa: S608
+        f" c.request_size, c.expires_at, c.started_at {_DUE} ORDER BY c.rank, c.release_at, b.no LIMIT 1{suffix}",
+        channel=channel, now=now, latest=latest,
+    )  # fmt: skip
+    if found is None:
+        return None
+    tx.change(
+        "UPDATE batch SET owner = :owner, fence = fence + 1, lease_until = :until WHERE broadcast_id = :b AND no = :no",
+        owner=owner, until=now + lease_ms, b=found.broadcast_id, no=found.no,
+    )  # fmt: skip
+    if found.started_at is None:
+        tx.change(
+            "UPDATE control SET started_at = :now WHERE broadcast_id = :b AND channel = :channel AND started_at IS NULL",
+            now=now, b=found.broadcast_id, channel=channel,
+        )  # fmt: skip
+    broadcast = tx.one("SELECT audience_version_id, purpose FROM broadcast WHERE id = :b", b=found.broadcast_id)
+    return Claim(
+        found.broadcast_id, found.no, Channel(channel), found.rendition_id, found.account, found.hash, found.fence + 1,
+        found.tries, found.crashes, broadcast.audience_version_id if broadcast else None,
+        broadcast.purpose if broadcast else "", found.policy, found.scope, found.request_size, found.expires_at,
+    )  # fmt: skip
+
+
+def rows(tx: Tx, broadcast_id: int, no: int, version_id: int | None, channel: Channel) -> Sequence[Row[Any]]:
+    """Every delivery of a batch with its address and fields: seq, rid, state, tries, address, fields, attempt_id."""
+    if channel is Channel.SOCIAL:
+        return tx.all(
+            "SELECT d.seq, d.rid, d.state, d.tries, b.account AS address, '' AS fields, d.attempt_id FROM delivery d"
+            " JOIN batch b ON b.broadcast_id = d.broadcast_id AND b.no = :no"
+            " WHERE d.broadcast_id = :b AND d.seq BETWEEN :lo AND :hi ORDER BY d.seq",
+            b=broadcast_id, no=no, lo=no * BATCH, hi=no * BATCH + BATCH - 1,
+        )  # fmt: skip
+    return tx.all(
+        f"SELECT d.seq, d.rid, d.state, d.tries, r.{ADDRESS[channel]} AS address, r.fields, d.attempt_id"  # noqa: S608
+        " FROM delivery d JOIN recipient r ON r.version_id = :v AND r.rid = d.rid"
+        " WHERE d.broadcast_id = :b AND d.seq BETWEEN :lo AND :hi ORDER BY d.seq",
+        v=version_id, b=broadcast_id, lo=no * BATCH, hi=no * BATCH + BATCH - 1,
+    )  # fmt: skip
+
+
+def suppression_mark(tx: Tx) -> int:
+    """The newest suppression; an intent asks only for those that came after it."""
+    return int(tx.scalar("SELECT coalesce(max(id), 0) FROM suppression") or 0)
+
+
+def suppressed_since(tx: Tx, channel: str, scope: str, mark: int) -> dict[str, str]:
+    """Address to reason of suppressions added after `mark` that hold for this scope."""
+    found = tx.all(
+        "SELECT address, reason FROM suppression WHERE id > :mark AND channel = :channel AND removed_at IS NULL"
+        " AND (scope = 'all' OR scope = :scope)",
+        mark=mark, channel=channel, scope=scope,
+    )  # fmt: skip
+    return {row.address: row.reason for row in found}
+
+
+def suppress(tx: Tx, broadcast_id: int, no: int, reasons: dict[int, str]) -> None:
+    """Waiting deliveries of one batch whose address asked for no more, by seq."""
+    tx.change(
+        f"UPDATE delivery SET state = 1, reason = r.reason FROM {tx.rows_of({'seq': 'int', 'reason': 'text'})} r"  # noqa: S608
+        " WHERE delivery.broadcast_id = :b AND delivery.seq = r.seq AND delivery.state = 0",
+        b=broadcast_id, rows=tx.pack(reasons.items()),
+    )  # fmt: skip
+    recount(tx, broadcast_id, no, no)
+
+
+def may_send(tx: Tx, claim: Claim, now: int) -> bool:
+    """Whether control row and channel gate let this batch go on; both stay locked until the intent commits."""
+    suffix = "" if tx.is_sqlite else " FOR SHARE"
+    gate = tx.one(f"SELECT frozen_at FROM channel_gate WHERE channel = :channel{suffix}", channel=claim.channel)  # noqa: S608
+    control = tx.one(
+        f"SELECT state, expires_at FROM control WHERE broadcast_id = :b AND channel = :channel{suffix}",  # noqa: S608
+        b=claim.broadcast_id, channel=claim.channel,
+    )  # fmt: skip
+    held = tx.scalar("SELECT value FROM meta WHERE name = 'hold'")
+    if gate is None or control is None or held:
+        return False
+    return gate.frozen_at is None and control.state == "released" and control.expires_at > now
+
+
+def attempt_ids(tx: Tx, count: int) -> list[int]:
+    """Fresh attempt ids, rising."""
+    if tx.is_sqlite:
+        last = int(tx.scalar("UPDATE serial SET value = value + :n WHERE name = 'attempt' RETURNING value", n=count))
+        return list(range(last - count + 1, last + 1))
+    found = tx.all("SELECT nextval('attempt_serial') FROM generate_series(1, :n)", n=count)
+    return sorted(row[0] for row in found)
+
+
+def intend(tx: Tx, claim: Claim, account: str, requests: Sequence[Request], now: int, lease_until: int) -> bool:
+    """Write whom the next calls are for. False: the batch is no longer ours, nothing may be sent."""
+    total = sum(one.size for one in requests)
+    ours = tx.change(
+        "UPDATE batch SET waiting = waiting - :n, sending = sending + :n, lease_until = :until"
+        " WHERE broadcast_id = :b AND no = :no AND fence = :fence AND owner IS NOT NULL",
+        n=total, until=lease_until, b=claim.broadcast_id, no=claim.no, fence=claim.fence,
+    )  # fmt: skip
+    if not ours:
+        return False
+    tx.insert(
+        "attempt",
+        ("broadcast_id", "no", "id", "first_seq", "last_seq", "size", "part", "account", "fence", "started_at"),
+        [
+            (claim.broadcast_id, claim.no, r.attempt_id, r.first_seq, r.last_seq, r.size, r.part, account, claim.fence, now)
+            for r in requests
+        ],
+    )
+    changed = tx.change(
+        "UPDATE delivery SET state = 3, tries = tries + 1, attempt_id = r.id"  # noqa: S608
+        f" FROM {tx.rows_of({'id': 'int', 'lo': 'int', 'hi': 'int'})} r"
+        " WHERE delivery.broadcast_id = :b AND delivery.seq BETWEEN r.lo AND r.hi AND delivery.state = 0",
+        b=claim.broadcast_id, rows=tx.pack((r.attempt_id, r.first_seq, r.last_seq) for r in requests),
+    )  # fmt: skip
+    return changed == total
+
+
+def record(tx: Tx, broadcast_id: int, no: int, findings: Sequence[Finding], closings: Sequence[Closing], now: int) -> int:
+    """Write what calls came to; how many deliveries it moved. A row that has since been lifted by proof stays."""
+    lock_batches(tx, broadcast_id, [no])
+    changed = tx.change(
+        "UPDATE delivery SET state = r.state, reason = r.reason"  # noqa: S608
+        f" FROM {tx.rows_of({'id': 'int', 'lo': 'int', 'hi': 'int', 'state': 'int', 'reason': 'text'})} r"
+        " WHERE delivery.broadcast_id = :b AND delivery.seq BETWEEN r.lo AND r.hi AND delivery.attempt_id = r.id"
+        " AND (delivery.state = 3 OR (delivery.state = 4 AND r.state <> 4))",
+        b=broadcast_id,
+        rows=tx.pack((f.attempt_id, f.first_seq, f.last_seq, int(f.state), f.reason) for f in findings),
+    )  # fmt: skip
+    tx.change(
+        "UPDATE attempt SET finished_at = :now, outcome = r.outcome, accepted = r.accepted,"  # noqa: S608
+        " provider_message_id = r.pmid, reason = r.reason"
+        f" FROM {tx.rows_of({'id': 'int', 'outcome': 'text', 'accepted': 'int', 'pmid': 'text', 'reason': 'text'})} r"
+        " WHERE attempt.broadcast_id = :b AND attempt.no = :no AND attempt.id = r.id",
+        now=now, b=broadcast_id, no=no,
+        rows=tx.pack((c.attempt_id, c.outcome, c.accepted, c.provider_message_id, c.reason) for c in closings),
+    )  # fmt: skip
+    if changed == sum(f.size for f in findings):
+        _shift(tx, broadcast_id, no, findings)
+    else:
+        recount(tx, broadcast_id, no, no)
+    return changed
+
+
+def _shift(tx: Tx, broadcast_id: int, no: int, findings: Sequence[Finding]) -> None:
+    moved = dict.fromkeys(STATES, 0)
+    for one in findings:
+        moved[one.state] += one.size
+    pairs = ", ".join(f"{state.name.lower()} = {state.name.lower()} + :{state.name.lower()}" for state in _REACHED)
+    still = tx.scalar("SELECT sending FROM batch WHERE broadcast_id = :b AND no = :no", b=broadcast_id, no=no)
+    total = sum(moved.values())
+    if still is None or still < total:
+        recount(tx, broadcast_id, no, no)
+        return
+    tx.change(
+        f"UPDATE batch SET sending = sending - :total, {pairs} WHERE broadcast_id = :b AND no = :no",  # noqa: S608
+        total=total, b=broadcast_id, no=no, **{state.name.lower(): moved[state] for state in _REACHED},
+    )  # fmt: skip
+
+
+_REACHED = (D.WAITING, D.UNKNOWN, D.ACCEPTED, D.FAILED, D.EXPIRED, D.CANCELLED)
+
+
+def release(tx: Tx, claim: Claim, due_at: int, tries: int) -> None:
+    """Give a batch back, if it is still ours."""
+    tx.change(
+        "UPDATE batch SET owner = NULL, lease_until = NULL, due_at = :due, tries = :tries, crashes = 0"
+        " WHERE broadcast_id = :b AND no = :no AND fence = :fence",
+        due=due_at, tries=tries, b=claim.broadcast_id, no=claim.no, fence=claim.fence,
+    )  # fmt: skip
+
+
+def lock_batches(tx: Tx, broadcast_id: int, numbers: Sequence[int]) -> None:
+    """Take the batch rows in order before touching their deliveries, so that two changers never wait in a ring."""
+    if not tx.is_sqlite:
+        tx.all(
+            "SELECT no FROM batch WHERE broadcast_id = :b AND no = ANY(:numbers) ORDER BY no FOR UPDATE",
+            b=broadcast_id, numbers=list(numbers),
+        )  # fmt: skip
+
+
+def recount(tx: Tx, broadcast_id: int, first_no: int, last_no: int) -> None:
+    """Set the counters of batches from their rows."""
+    sums = ", ".join(f"sum(CASE state WHEN {int(state)} THEN 1 ELSE 0 END) AS {state.name.lower()}" for state in STATES)
+    pairs = ", ".join(f"{name} = c.{name}" for name in COUNTERS)
+    tx.change(
+        f"UPDATE batch SET {pairs} FROM (SELECT seq / {BATCH} AS no, {sums} FROM delivery WHERE broadcast_id = :b"  # noqa: S608
+        f" AND seq BETWEEN :lo AND :hi GROUP BY seq / {BATCH}) c WHERE batch.broadcast_id = :b AND batch.no = c.no",
+        b=broadcast_id, lo=first_no * BATCH, hi=last_no * BATCH + BATCH - 1,
+    )  # fmt: skip
+
+
+def expired_leases(tx: Tx, before: int) -> list[tuple[int, int]]:
+    """Batches whose worker has been silent since before this instant: (broadcast_id, no)."""
+    suffix = "" if tx.is_sqlite else " FOR UPDATE SKIP LOCKED"
+    found = tx.all(
+        f"SELECT broadcast_id, no FROM batch WHERE owner IS NOT NULL AND lease_until < :before"  # noqa: S608
+        f" ORDER BY broadcast_id, no LIMIT 200{suffix}",
+        before=before,
+    )
+    return [(row.broadcast_id, row.no) for row in found]
+
+
+def break_lease(tx: Tx, broadcast_id: int, no: int, now: int) -> int:
+    """Take a silent worker's batch away. What it was handing over is unknown, never unsent; how many those are."""
+    tx.change(
+        "UPDATE batch SET owner = NULL, lease_until = NULL, fence = fence + 1, crashes = crashes + 1"
+        " WHERE broadcast_id = :b AND no = :no",
+        b=broadcast_id, no=no,
+    )  # fmt: skip
+    lost = tx.change(
+        "UPDATE delivery SET state = 4, reason = 'the worker stopped during the call'"
+        " WHERE broadcast_id = :b AND seq BETWEEN :lo AND :hi AND state = 3",
+        b=broadcast_id, lo=no * BATCH, hi=no * BATCH + BATCH - 1,
+    )  # fmt: skip
+    tx.change(
+        "UPDATE attempt SET finished_at = :now, outcome = 'lost' WHERE broadcast_id = :b AND no = :no"
+        " AND finished_at IS NULL",
+        now=now, b=broadcast_id, no=no,
+    )  # fmt: skip
+    recount(tx, broadcast_id, no, no)
+    return lost
+
+
+def accepted_parts(tx: Tx, broadcast_id: int, no: int) -> dict[int, str]:
+    """Of a thread: part number to the vendor's id, for every part that is proved."""
+    found = tx.all(
+        "SELECT part, provider_message_id FROM attempt WHERE broadcast_id = :b AND no = :no AND outcome = 'accepted'",
+        b=broadcast_id, no=no,
+    )  # fmt: skip
+    return {row.part: row.provider_message_id for row in found}
