@@ -1,0 +1,122 @@
+"""The tables of the settings: types, bounds and built-in defaults."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic import field_validator as checked
+
+from dispatcher.model.kinds import Channel, Policy, Severity
+
+
+class Block(BaseModel):
+    """A table of the settings."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, str_strip_whitespace=True, validate_default=True
+    )
+
+
+class Anchor(Block):
+    """Where the ledger's anchor is kept: outside the work folder, so that a restored copy is noticed."""
+
+    path: Path = Path()
+
+
+class Organisation(Block):
+    """Who speaks. Templates read these words; `never_ask` says what we never ask people for."""
+
+    name: str = "Example Ltd"
+    legal_name: str = "Example Limited"
+    domain: str = "example.com"
+    contact: str = "help@example.com"
+    phone: str = "+44 1632 960000"
+    help_url: str = "https://example.com/help"
+    never_ask: str = "We will never ask you for your password, a code or a payment in a message."
+    signatory: str = "The Example team"
+    address: str = "1 Example Street, Exampletown"
+    locale: str = "en"
+    time_zone: str = "UTC"
+    region: str = "GB"
+
+
+class Audience(Block):
+    """How imports are read. `region` is ISO 3166, for telephone numbers written without a country code."""
+
+    region: str = Field(default="", pattern=r"^([A-Z]{2})?$")
+
+
+class Retry(Block):
+    """When a delivery that was certainly not sent is due again: first × factor each time, ± jitter, up to longest."""
+
+    first_seconds: float = Field(default=5, gt=0)
+    factor: float = Field(default=2, ge=1)
+    longest_seconds: float = Field(default=300, gt=0)
+    jitter: float = Field(default=0.2, ge=0, le=1)
+    failover_after: int = Field(default=3, ge=1)
+    quarantine_after: int = Field(default=3, ge=1)
+
+
+class Breaker(Block):
+    """When an account is left alone: after so many failures in a row, for so long."""
+
+    failures: int = Field(default=5, ge=1)
+    open_seconds: float = Field(default=30, gt=0)
+
+
+class Dispatch(Block):
+    """How deliveries are handed over."""
+
+    lease_seconds: int = Field(default=60, ge=10, le=3600)
+    drain_seconds: float = Field(default=2, gt=0, le=30)
+    in_flight: int = Field(default=8, ge=1, le=1000)
+    undo_seconds: int = Field(default=10, ge=0, le=3600)
+    request_size: dict[str, Annotated[int, Field(ge=1, le=1000)]] = {"default": 200, "life_safety": 20}
+    expiry_hours: dict[Severity, Annotated[float, Field(gt=0, le=24 * 30)]] = {}
+    settle_seconds: dict[Channel, Annotated[int, Field(ge=1)]] = {}
+    when_unknown: dict[Severity, Policy] = {}
+    event_dedupe_days: int = Field(default=14, ge=1)
+    retry: Retry = Retry()
+    breaker: Breaker = Breaker()
+
+    @checked("request_size")
+    @classmethod
+    def _known_sizes(cls, sizes: dict[str, int]) -> dict[str, int]:
+        words = {"default", *Channel, *Severity, *(f"{c}_{s}" for c in Channel for s in Severity)}
+        if strange := sorted(set(sizes) - words):
+            raise ValueError(f"{strange[0]!r} is no channel, severity or channel_severity")
+        return {"default": 200, "life_safety": 20} | sizes
+
+    @checked("expiry_hours")
+    @classmethod
+    def _every_expiry(cls, hours: dict[Severity, float]) -> dict[Severity, float]:
+        return dict(zip(Severity, (2.0, 8.0, 24.0, 48.0), strict=True)) | hours
+
+    @checked("settle_seconds")
+    @classmethod
+    def _every_settle(cls, seconds: dict[Channel, int]) -> dict[Channel, int]:
+        return dict(zip(Channel, (900, 300, 120, 300), strict=True)) | seconds
+
+    @checked("when_unknown")
+    @classmethod
+    def _every_policy(cls, policies: dict[Severity, Policy]) -> dict[Severity, Policy]:
+        return dict.fromkeys(Severity, Policy.AT_MOST_ONCE) | {Severity.LIFE_SAFETY: Policy.AT_LEAST_ONCE} | policies
+
+    def recipients_per_request(self, channel: Channel, severity: Severity) -> int:
+        """The most exact setting there is: channel and severity, severity, channel, default."""
+        wanted = (f"{channel}_{severity}", str(severity), str(channel), "default")
+        return next(self.request_size[word] for word in wanted if word in self.request_size)
+
+
+class Workers(Block):
+    """Sizes of the processes behind `up`; 0 is by the number of cores."""
+
+    processes: int = Field(default=0, ge=0, le=256)
+    web_threads: int = Field(default=8, ge=1, le=256)
+
+
+class Log(Block):
+    """What is logged and in which form: json, console, or auto (console only in a terminal)."""
+
+    level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    form: str = Field(default="auto", pattern="^(auto|json|console)$")
