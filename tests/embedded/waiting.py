@@ -1,0 +1,25 @@
+"""Waiting for real processes without sleeping longer than needed."""
+
+import time
+
+import psutil
+
+
+def until(condition, within=10.0):
+    """The first true value of `condition`; the last false one when the time is up."""
+    end = time.monotonic() + within
+    while not (value := condition()) and time.monotonic() < end:
+        time.sleep(0.02)
+    return value
+
+
+def is_gone(pid):
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def gone(pid, within=10.0):
+    """Whether the process ends in time; a zombie waits for its parent only."""
+    return until(lambda: is_gone(pid), within)
