@@ -30,9 +30,10 @@ class Session:
     def ctx(self) -> "Context":
         """The joined parts, built once and only for commands that need them."""
         from dispatcher.bootstrap import build
-        from dispatcher.settings import load
+        from dispatcher.settings import Settings
 
-        return build(load(config=self.config, work_dir=self.work_dir, **self.overrides))
+        overrides = {"work_dir": self.work_dir, **self.overrides}
+        return build(Settings.load(overrides=overrides, config=self.config))
 
     @property
     def color(self) -> bool | None:

@@ -87,16 +87,19 @@ class Settings(BaseSettings):
         cls,
         *,
         overrides: Mapping[str, Any] | None = None,
+        config: Path | None = None,
         env: Mapping[str, str] | None = None,
         folder: Path | None = None,
     ) -> Self:
-        """The settings of this process. `overrides` (nested, or dotted keys) are the flags of the command line.
+        """The settings of this process. `overrides` (nested, or dotted keys) and `config` are flags of the command line.
 
         `env` stands for the process's environment; with it no site file is looked for unless `folder` or
         DISPATCHER_CONFIG says where. Raises ConfigurationError with the place of what is wrong.
         """
         folder = Path.cwd() if env is None and folder is None else folder
         environment = layers.process_environment() if env is None else env
+        if config is not None:
+            environment = {**environment, "DISPATCHER_CONFIG": str(config)}
         found = tuple(layers.read(overrides or {}, environment, folder))
         try:
             return cls(found=found)

@@ -70,6 +70,7 @@ class Dispatch(Block):
     lease_seconds: int = Field(default=60, ge=10, le=3600)
     drain_seconds: float = Field(default=2, gt=0, le=30)
     in_flight: int = Field(default=8, ge=1, le=1000)
+    late_minutes: float = Field(default=15, gt=0)
     undo_seconds: int = Field(default=10, ge=0, le=3600)
     request_size: dict[str, Annotated[int, Field(ge=1, le=1000)]] = {"default": 200, "life_safety": 20}
     expiry_hours: dict[Severity, Annotated[float, Field(gt=0, le=24 * 30)]] = {}
