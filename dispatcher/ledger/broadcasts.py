@@ -24,7 +24,7 @@ def add(tx: Tx, values: Mapping[str, Any]) -> int:
     """A new draft; its id."""
     names = ", ".join(values)
     marks = ", ".join(f":{name}" for name in values)
-    return int(tx.scalar(f"INSERT INTO broadcast ({names}) VALUES ({marks}) RETURNING id", **values))  # noqa: S608
+    return int(tx.scalar(f"INSERT INTO broadcast ({names}) VALUES ({marks}) RETURNING id", **values))
 
 
 def by_request_key(tx: Tx, key: str) -> Broadcast | None:
@@ -36,7 +36,7 @@ def by_request_key(tx: Tx, key: str) -> Broadcast | None:
 def get(tx: Tx, broadcast_id: int, *, lock: bool = False) -> Broadcast:
     """One broadcast; with `lock` its row waits for nobody else until the transaction ends."""
     suffix = " FOR UPDATE" if lock and not tx.is_sqlite else ""
-    row = tx.one(f"SELECT * FROM broadcast WHERE id = :id{suffix}", id=broadcast_id)  # noqa: S608
+    row = tx.one(f"SELECT * FROM broadcast WHERE id = :id{suffix}", id=broadcast_id)
     if row is None:
         raise NotFound(
             f"There is no broadcast {broadcast_ref(broadcast_id)}.", mend="dispatcher broadcast show lists them."
@@ -59,7 +59,7 @@ def recent(tx: Tx, limit: int = 50) -> list[Broadcast]:
 def change(tx: Tx, broadcast_id: int, **values: Any) -> None:
     """Set columns of one broadcast."""
     pairs = ", ".join(f"{name} = :{name}" for name in values)
-    tx.change(f"UPDATE broadcast SET {pairs} WHERE id = :id", id=broadcast_id, **values)  # noqa: S608
+    tx.change(f"UPDATE broadcast SET {pairs} WHERE id = :id", id=broadcast_id, **values)
 
 
 def move(tx: Tx, broadcast: Broadcast, to: BroadcastState, **values: Any) -> None:
@@ -71,7 +71,7 @@ def move(tx: Tx, broadcast: Broadcast, to: BroadcastState, **values: Any) -> Non
         )
     pairs = "".join(f", {name} = :{name}" for name in values)
     moved = tx.change(
-        f"UPDATE broadcast SET state = :to{pairs} WHERE id = :id AND state = :was",  # noqa: S608
+        f"UPDATE broadcast SET state = :to{pairs} WHERE id = :id AND state = :was",
         id=broadcast.id, to=to, was=broadcast.state, **values,
     )  # fmt: skip
     if not moved:
@@ -188,7 +188,7 @@ def _broadcast(row: Row[Any]) -> Broadcast:
         state=BroadcastState(row.state),
         version=row.version,
         plan=Plan.from_dict(stored),
-        facts=json.loads(row.facts),
+        facts=tuple((name, locale, value) for name, locale, value in json.loads(row.facts)),
         code=row.code,
         nonce=row.nonce,
         author_id=row.author_id,

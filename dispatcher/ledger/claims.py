@@ -87,14 +87,14 @@ AND b.waiting > 0 AND b.owner IS NULL AND b.due_at <= :now
 
 def anything_due(tx: Tx, channel: str, now: int, latest: int) -> bool:
     """Whether a claim on this channel would find something."""
-    return tx.one(f"SELECT 1 {_DUE} LIMIT 1", channel=channel, now=now, latest=latest) is not None  # noqa: S608
+    return tx.one(f"SELECT 1 {_DUE} LIMIT 1", channel=channel, now=now, latest=latest) is not None
 
 
 def claim(tx: Tx, channel: str, owner: str, now: int, latest: int, lease_ms: int) -> Claim | None:
     """Take the most urgent due batch, by severity, release time and place; None if there is none."""
     suffix = "" if tx.is_sqlite else " FOR UPDATE OF b SKIP LOCKED"
     found = tx.one(
-        "SELECT b.broadcast_id, b.no, b.rendition_id, b.account, b.hash, b.fence, b.tries, b.crashes, c.policy, c.scope,"  # noqa: S608
+        "SELECT b.broadcast_id, b.no, b.rendition_id, b.account, b.hash, b.fence, b.tries, b.crashes, c.policy, c.scope,"
         f" c.request_size, c.expires_at, c.started_at {_DUE} ORDER BY c.rank, c.release_at, b.no LIMIT 1{suffix}",
         channel=channel, now=now, latest=latest,
     )  # fmt: skip
@@ -127,7 +127,7 @@ def rows(tx: Tx, broadcast_id: int, no: int, version_id: int | None, channel: Ch
             b=broadcast_id, no=no, lo=no * BATCH, hi=no * BATCH + BATCH - 1,
         )  # fmt: skip
     return tx.all(
-        f"SELECT d.seq, d.rid, d.state, d.tries, r.{ADDRESS[channel]} AS address, r.fields, d.attempt_id"  # noqa: S608
+        f"SELECT d.seq, d.rid, d.state, d.tries, r.{ADDRESS[channel]} AS address, r.fields, d.attempt_id"
         " FROM delivery d JOIN recipient r ON r.version_id = :v AND r.rid = d.rid"
         " WHERE d.broadcast_id = :b AND d.seq BETWEEN :lo AND :hi ORDER BY d.seq",
         v=version_id, b=broadcast_id, lo=no * BATCH, hi=no * BATCH + BATCH - 1,
@@ -137,6 +137,38 @@ def rows(tx: Tx, broadcast_id: int, no: int, version_id: int | None, channel: Ch
 def suppression_mark(tx: Tx) -> int:
     """The newest suppression; an intent asks only for those that came after it."""
     return int(tx.scalar("SELECT coalesce(max(id), 0) FROM suppression") or 0)
+
+
+def suppressed_in_batch(tx: Tx, claim: Claim) -> dict[int, str]:
+    """Seq to reason of waiting deliveries whose address has asked for no more since they were planned."""
+    if claim.channel is Channel.SOCIAL:
+        return {}
+    found = tx.all(
+        "SELECT d.seq, min(s.reason) AS reason FROM delivery d"
+        " JOIN recipient r ON r.version_id = :v AND r.rid = d.rid"
+        f" JOIN suppression s ON s.channel = :channel AND s.address = r.{ADDRESS[claim.channel]} AND s.removed_at IS NULL"
+        " AND (s.scope = 'all' OR s.scope = :scope)"
+        " WHERE d.broadcast_id = :b AND d.seq BETWEEN :lo AND :hi AND d.state = 0 GROUP BY d.seq",
+        v=claim.version_id, channel=claim.channel, scope=claim.scope, b=claim.broadcast_id,
+        lo=claim.no * BATCH, hi=claim.no * BATCH + BATCH - 1,
+    )  # fmt: skip
+    return {row.seq: row.reason for row in found}
+
+
+def suppress_addresses(tx: Tx, proved: Sequence[tuple[int, int, str]], source: str, now: int) -> None:
+    """Write the addresses of deliveries (broadcast_id, seq, reason) as suppressed; one already there stays as it is."""
+    tx.change(
+        "INSERT INTO suppression (channel, address, scope, reason, source, created_at)"
+        " SELECT DISTINCT b.channel, CASE b.channel WHEN 'email' THEN r.email ELSE r.phone END,"
+        " CASE x.reason WHEN 'unsubscribed' THEN 'promotional' ELSE 'all' END, x.reason, :source, :now"
+        f" FROM {tx.rows_of({'b': 'int', 'seq': 'int', 'reason': 'text'})} x"
+        " JOIN delivery d ON d.broadcast_id = x.b AND d.seq = x.seq"
+        f" JOIN batch b ON b.broadcast_id = d.broadcast_id AND b.no = d.seq / {BATCH}"
+        " JOIN broadcast o ON o.id = d.broadcast_id"
+        " JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = d.rid"
+        " WHERE b.channel IN ('email', 'sms') ON CONFLICT DO NOTHING",
+        source=source, now=now, rows=tx.pack(proved),
+    )  # fmt: skip
 
 
 def suppressed_since(tx: Tx, channel: str, scope: str, mark: int) -> dict[str, str]:
@@ -152,7 +184,7 @@ def suppressed_since(tx: Tx, channel: str, scope: str, mark: int) -> dict[str, s
 def suppress(tx: Tx, broadcast_id: int, no: int, reasons: dict[int, str]) -> None:
     """Waiting deliveries of one batch whose address asked for no more, by seq."""
     tx.change(
-        f"UPDATE delivery SET state = 1, reason = r.reason FROM {tx.rows_of({'seq': 'int', 'reason': 'text'})} r"  # noqa: S608
+        f"UPDATE delivery SET state = 1, reason = r.reason FROM {tx.rows_of({'seq': 'int', 'reason': 'text'})} r"
         " WHERE delivery.broadcast_id = :b AND delivery.seq = r.seq AND delivery.state = 0",
         b=broadcast_id, rows=tx.pack(reasons.items()),
     )  # fmt: skip
@@ -162,9 +194,9 @@ def suppress(tx: Tx, broadcast_id: int, no: int, reasons: dict[int, str]) -> Non
 def may_send(tx: Tx, claim: Claim, now: int) -> bool:
     """Whether control row and channel gate let this batch go on; both stay locked until the intent commits."""
     suffix = "" if tx.is_sqlite else " FOR SHARE"
-    gate = tx.one(f"SELECT frozen_at FROM channel_gate WHERE channel = :channel{suffix}", channel=claim.channel)  # noqa: S608
+    gate = tx.one(f"SELECT frozen_at FROM channel_gate WHERE channel = :channel{suffix}", channel=claim.channel)
     control = tx.one(
-        f"SELECT state, expires_at FROM control WHERE broadcast_id = :b AND channel = :channel{suffix}",  # noqa: S608
+        f"SELECT state, expires_at FROM control WHERE broadcast_id = :b AND channel = :channel{suffix}",
         b=claim.broadcast_id, channel=claim.channel,
     )  # fmt: skip
     held = tx.scalar("SELECT value FROM meta WHERE name = 'hold'")
@@ -201,7 +233,7 @@ def intend(tx: Tx, claim: Claim, account: str, requests: Sequence[Request], now:
         ],
     )
     changed = tx.change(
-        "UPDATE delivery SET state = 3, tries = tries + 1, attempt_id = r.id"  # noqa: S608
+        "UPDATE delivery SET state = 3, tries = tries + 1, attempt_id = r.id"
         f" FROM {tx.rows_of({'id': 'int', 'lo': 'int', 'hi': 'int'})} r"
         " WHERE delivery.broadcast_id = :b AND delivery.seq BETWEEN r.lo AND r.hi AND delivery.state = 0",
         b=claim.broadcast_id, rows=tx.pack((r.attempt_id, r.first_seq, r.last_seq) for r in requests),
@@ -213,7 +245,7 @@ def record(tx: Tx, broadcast_id: int, no: int, findings: Sequence[Finding], clos
     """Write what calls came to; how many deliveries it moved. A row that has since been lifted by proof stays."""
     lock_batches(tx, broadcast_id, [no])
     changed = tx.change(
-        "UPDATE delivery SET state = r.state, reason = r.reason"  # noqa: S608
+        "UPDATE delivery SET state = r.state, reason = r.reason"
         f" FROM {tx.rows_of({'id': 'int', 'lo': 'int', 'hi': 'int', 'state': 'int', 'reason': 'text'})} r"
         " WHERE delivery.broadcast_id = :b AND delivery.seq BETWEEN r.lo AND r.hi AND delivery.attempt_id = r.id"
         " AND (delivery.state = 3 OR (delivery.state = 4 AND r.state <> 4))",
@@ -221,7 +253,7 @@ def record(tx: Tx, broadcast_id: int, no: int, findings: Sequence[Finding], clos
         rows=tx.pack((f.attempt_id, f.first_seq, f.last_seq, int(f.state), f.reason) for f in findings),
     )  # fmt: skip
     tx.change(
-        "UPDATE attempt SET finished_at = :now, outcome = r.outcome, accepted = r.accepted,"  # noqa: S608
+        "UPDATE attempt SET finished_at = :now, outcome = r.outcome, accepted = r.accepted,"
         " provider_message_id = r.pmid, reason = r.reason"
         f" FROM {tx.rows_of({'id': 'int', 'outcome': 'text', 'accepted': 'int', 'pmid': 'text', 'reason': 'text'})} r"
         " WHERE attempt.broadcast_id = :b AND attempt.no = :no AND attempt.id = r.id",
@@ -246,7 +278,7 @@ def _shift(tx: Tx, broadcast_id: int, no: int, findings: Sequence[Finding]) -> N
         recount(tx, broadcast_id, no, no)
         return
     tx.change(
-        f"UPDATE batch SET sending = sending - :total, {pairs} WHERE broadcast_id = :b AND no = :no",  # noqa: S608
+        f"UPDATE batch SET sending = sending - :total, {pairs} WHERE broadcast_id = :b AND no = :no",
         total=total, b=broadcast_id, no=no, **{state.name.lower(): moved[state] for state in _REACHED},
     )  # fmt: skip
 
@@ -277,7 +309,7 @@ def recount(tx: Tx, broadcast_id: int, first_no: int, last_no: int) -> None:
     sums = ", ".join(f"sum(CASE state WHEN {int(state)} THEN 1 ELSE 0 END) AS {state.name.lower()}" for state in STATES)
     pairs = ", ".join(f"{name} = c.{name}" for name in COUNTERS)
     tx.change(
-        f"UPDATE batch SET {pairs} FROM (SELECT seq / {BATCH} AS no, {sums} FROM delivery WHERE broadcast_id = :b"  # noqa: S608
+        f"UPDATE batch SET {pairs} FROM (SELECT seq / {BATCH} AS no, {sums} FROM delivery WHERE broadcast_id = :b"
         f" AND seq BETWEEN :lo AND :hi GROUP BY seq / {BATCH}) c WHERE batch.broadcast_id = :b AND batch.no = c.no",
         b=broadcast_id, lo=first_no * BATCH, hi=last_no * BATCH + BATCH - 1,
     )  # fmt: skip
@@ -287,7 +319,7 @@ def expired_leases(tx: Tx, before: int) -> list[tuple[int, int]]:
     """Batches whose worker has been silent since before this instant: (broadcast_id, no)."""
     suffix = "" if tx.is_sqlite else " FOR UPDATE SKIP LOCKED"
     found = tx.all(
-        f"SELECT broadcast_id, no FROM batch WHERE owner IS NOT NULL AND lease_until < :before"  # noqa: S608
+        f"SELECT broadcast_id, no FROM batch WHERE owner IS NOT NULL AND lease_until < :before"
         f" ORDER BY broadcast_id, no LIMIT 200{suffix}",
         before=before,
     )

@@ -81,7 +81,7 @@ class Tx:
         names = ", ".join(columns)
         if self.is_sqlite:
             marks = ", ".join("?" * len(columns))
-            sql = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - names are ours
+            sql = f"INSERT INTO {table} ({names}) VALUES ({marks})"
             self._driver().executemany(sql, rows)
             return
         with self._driver().copy(f"COPY {table} ({names}) FROM STDIN") as copy:

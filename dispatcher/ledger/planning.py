@@ -34,7 +34,7 @@ class Group:
 def clear(tx: Tx, broadcast_id: int) -> None:
     """Take an unsent plan away. The caller made sure that nothing was handed over."""
     for table in ("delivery", "batch", "control"):
-        tx.change(f"DELETE FROM {table} WHERE broadcast_id = :b", b=broadcast_id)  # noqa: S608 - names are ours
+        tx.change(f"DELETE FROM {table} WHERE broadcast_id = :b", b=broadcast_id)
 
 
 def locales(tx: Tx, version_id: int) -> list[str | None]:
@@ -48,7 +48,7 @@ def expand(tx: Tx, broadcast_id: int, version_id: int, scopes: Sequence[str], gr
     where, values = _locale_filter(group.locales)
     shared = {"b": broadcast_id, "v": version_id, "channel": group.channel, **values}
     tx.change(
-        "INSERT INTO delivery (broadcast_id, seq, rid, state, reason)"  # noqa: S608 - column names are ours
+        "INSERT INTO delivery (broadcast_id, seq, rid, state, reason)"
         " SELECT :b, :base + row_number() OVER (ORDER BY r.rid) - 1, r.rid,"
         f" CASE WHEN s.address IS NULL THEN {_FALLBACK if group.fallback else _WAITING} ELSE {_SUPPRESSED} END, s.reason"
         f" FROM recipient r LEFT JOIN ({_suppressed(scopes)}) s ON s.address = r.{column}"
@@ -108,7 +108,7 @@ def _locale_filter(wanted: Sequence[str | None]) -> tuple[str, dict[str, Any]]:
 def _suppressed(scopes: Sequence[str]) -> str:
     marks = ", ".join(f":s{i}" for i in range(len(scopes)))
     return (
-        "SELECT address, min(reason) AS reason FROM suppression WHERE channel = :channel AND removed_at IS NULL"  # noqa: S608
+        "SELECT address, min(reason) AS reason FROM suppression WHERE channel = :channel AND removed_at IS NULL"
         f" AND scope IN ({marks}) GROUP BY address"
     )
 
@@ -130,7 +130,7 @@ def _cut(tx: Tx, broadcast_id: int, version_id: int, group: Group, column: str, 
         else f"encode(sha256(convert_to(string_agg({line}, '' ORDER BY d.seq), 'UTF8')), 'hex')"
     )
     made = tx.change(
-        "INSERT INTO batch (broadcast_id, no, channel, rendition_id, size, hash, waiting, fallback, suppressed)"  # noqa: S608
+        "INSERT INTO batch (broadcast_id, no, channel, rendition_id, size, hash, waiting, fallback, suppressed)"
         f" SELECT :b, d.seq / {BATCH}, :channel, :rendition, count(*), {digest}, sum(CASE d.state WHEN 0 THEN 1 ELSE 0 END),"
         " sum(CASE d.state WHEN 2 THEN 1 ELSE 0 END), sum(CASE d.state WHEN 1 THEN 1 ELSE 0 END)"
         " FROM (SELECT seq, rid, state FROM delivery WHERE broadcast_id = :b AND seq >= :base ORDER BY seq) d"

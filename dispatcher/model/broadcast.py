@@ -75,7 +75,7 @@ def _fallback(row: object) -> Fallback:
 
 @dataclass(frozen=True, slots=True)
 class Broadcast:
-    """A row of the ledger as a noun. `digest` is set by submit; `audience_size` counts people, not deliveries."""
+    """A row of the ledger as a noun. `facts` are (name, locale, raw value) as the author gave them; `digest` is set by submit; `audience_size` counts people, not deliveries."""
 
     id: int
     title: str
@@ -86,7 +86,7 @@ class Broadcast:
     state: BroadcastState
     version: int
     plan: Plan
-    facts: Mapping[str, object]
+    facts: tuple[tuple[str, str | None, object], ...]
     code: str
     nonce: str
     author_id: int

@@ -1,0 +1,83 @@
+"""The shared state of accounts: whether one may be used, is broken and probed, or was stopped as misconfigured."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row
+
+from dispatcher.ledger.engine import Tx
+
+OPEN, BROKEN, PAUSED = "open", "broken", "paused"
+
+
+def ensure(tx: Tx, accounts: Sequence[tuple[str, str]], now: int) -> None:
+    """A row for each (name, channel) of the settings."""
+    for name, channel in accounts:
+        tx.change(
+            "INSERT INTO account (name, channel, state, changed_at) VALUES (:name, :channel, 'open', :now)"
+            " ON CONFLICT (name) DO UPDATE SET channel = excluded.channel WHERE account.channel <> excluded.channel",
+            name=name, channel=channel, now=now,
+        )  # fmt: skip
+
+
+def known(tx: Tx) -> set[str]:
+    """Names with a row."""
+    return {row[0] for row in tx.all("SELECT name FROM account")}
+
+
+def states(tx: Tx) -> dict[str, Row[Any]]:
+    """Every account by name."""
+    return {row.name: row for row in tx.all("SELECT * FROM account ORDER BY name")}
+
+
+def succeeded(tx: Tx, name: str, now: int) -> None:
+    """A call went through: the account is open again and its failures are forgotten."""
+    tx.change(
+        "UPDATE account SET state = 'open', reason = '', failures = 0, opened_at = NULL, probe_at = NULL,"
+        " changed_at = :now WHERE name = :name AND (state = 'broken' OR (state = 'open' AND failures > 0))",
+        name=name, now=now,
+    )  # fmt: skip
+
+
+def failed(tx: Tx, name: str, reason: str, limit: int, open_ms: int, now: int) -> None:
+    """A call failed without an answer about its recipients; at `limit` in a row the account is left alone."""
+    tx.change(
+        "UPDATE account SET failures = failures + 1, reason = :reason, changed_at = :now,"
+        " state = CASE WHEN failures + 1 >= :limit THEN 'broken' ELSE state END,"
+        " opened_at = CASE WHEN failures + 1 >= :limit AND opened_at IS NULL THEN :now ELSE opened_at END,"
+        " probe_at = CASE WHEN failures + 1 >= :limit THEN :probe ELSE probe_at END"
+        " WHERE name = :name AND state IN ('open', 'broken')",
+        name=name, reason=reason, limit=limit, now=now, probe=now + open_ms,
+    )  # fmt: skip
+
+
+def pause(tx: Tx, name: str, reason: str, now: int) -> bool:
+    """Stop an account whose settings the vendor refuses; whether that is news."""
+    return bool(
+        tx.change(
+            "UPDATE account SET state = 'paused', reason = :reason, changed_at = :now WHERE name = :name"
+            " AND state <> 'paused'",
+            name=name, reason=reason, now=now,
+        )
+    )  # fmt: skip
+
+
+def reopen(tx: Tx, name: str, now: int) -> bool:
+    """A person says it is mended; whether anything changed."""
+    return bool(
+        tx.change(
+            "UPDATE account SET state = 'open', reason = '', failures = 0, opened_at = NULL, probe_at = NULL,"
+            " changed_at = :now WHERE name = :name AND state <> 'open'",
+            name=name, now=now,
+        )
+    )  # fmt: skip
+
+
+def take_probe(tx: Tx, name: str, next_ms: int, now: int) -> bool:
+    """Whether this caller may make the one probing call of a broken account; the next is due `next_ms` later."""
+    return bool(
+        tx.change(
+            "UPDATE account SET probe_at = :next WHERE name = :name AND state = 'broken' AND probe_at <= :now",
+            name=name, next=now + next_ms, now=now,
+        )
+    )  # fmt: skip

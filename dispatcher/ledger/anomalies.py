@@ -1,0 +1,40 @@
+"""What did not fit and must be seen by a person."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row
+
+from dispatcher.ledger.engine import Tx
+
+
+def add(
+    tx: Tx,
+    kind: str,
+    detail: str,
+    at: int,
+    *,
+    account: str | None = None,
+    broadcast_id: int | None = None,
+    seq: int | None = None,
+) -> None:
+    """Keep one. `detail` holds no address."""
+    tx.change(
+        "INSERT INTO anomaly (at, kind, account, broadcast_id, seq, detail)"
+        " VALUES (:at, :kind, :account, :b, :seq, :detail)",
+        at=at, kind=kind, account=account, b=broadcast_id, seq=seq, detail=detail,
+    )  # fmt: skip
+
+
+def of_broadcast(tx: Tx, broadcast_id: int) -> Sequence[Row[Any]]:
+    """Open ones of a broadcast, counted by kind: kind, count, latest."""
+    return tx.all(
+        "SELECT kind, count(*) AS count, max(at) AS latest FROM anomaly WHERE broadcast_id = :b AND settled_at IS NULL"
+        " GROUP BY kind ORDER BY kind",
+        b=broadcast_id,
+    )  # fmt: skip
+
+
+def unmatched(tx: Tx) -> int:
+    """Open ones that belong to no broadcast of this ledger."""
+    return int(tx.scalar("SELECT count(*) FROM anomaly WHERE broadcast_id IS NULL AND settled_at IS NULL") or 0)

@@ -1,0 +1,151 @@
+"""Drains a channel: claims due batches and hands them over until there are none or the time is up."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dispatcher.ledger import accounts as account_rows
+from dispatcher.ledger import broadcasts, claims, planning
+from dispatcher.ledger.claims import Claim
+from dispatcher.log import get
+from dispatcher.model.clock import to_ms
+from dispatcher.model.kinds import Channel, Purpose
+from dispatcher.policy.retry import wait_seconds
+from dispatcher.services import hold, routing, tampering
+from dispatcher.services.context import Account, Context
+from dispatcher.services.envelopes import Sealer
+from dispatcher.services.handover import Work, cut, hand_over
+
+LANES = 2
+"""Batches worked on at once, so that the last calls of one overlap the first of the next."""
+
+log = get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What one drain did. `more`: ring again, something is due now."""
+
+    batches: int
+    deliveries: int
+    more: bool
+
+
+async def drain(
+    ctx: Context, channel: str, *, seconds: float | None = None, stopping: Callable[[], bool] = lambda: False
+) -> Drained:
+    """Claim and hand over due batches of a channel for at most `seconds`, or until `stopping`."""
+    if hold.is_held(ctx):
+        return Drained(0, 0, more=False)
+    limit = ctx.settings.dispatch.drain_seconds if seconds is None else seconds
+    ends = ctx.clock.monotonic() + limit
+
+    def halting() -> bool:
+        return stopping() or ctx.clock.monotonic() >= ends
+
+    async with asyncio.TaskGroup() as group:
+        lanes = [group.create_task(_lane(ctx, Channel(channel), halting)) for _ in range(LANES)]
+    done = [lane.result() for lane in lanes]
+    return Drained(sum(b for b, _ in done), sum(d for _, d in done), more=not stopping() and is_due(ctx, channel))
+
+
+def is_due(ctx: Context, channel: str) -> bool:
+    """Whether a batch of this channel could be claimed now."""
+    now = to_ms(ctx.clock.now())
+    with ctx.ledger.read() as tx:
+        return claims.anything_due(tx, channel, now, now - lateness_ms(ctx))
+
+
+def lateness_ms(ctx: Context) -> int:
+    """How late a release may be before it waits for a person."""
+    return int(ctx.settings.dispatch.late_minutes * 60_000)
+
+
+async def _lane(ctx: Context, channel: Channel, halting: Callable[[], bool]) -> tuple[int, int]:
+    batches = deliveries = 0
+    while not halting():
+        claim = _claim(ctx, channel)
+        if claim is None:
+            break
+        batches += 1
+        deliveries += await _work_off(ctx, claim, halting)
+    return batches, deliveries
+
+
+def _claim(ctx: Context, channel: Channel) -> Claim | None:
+    now = to_ms(ctx.clock.now())
+    owner = f"{ctx.host}/{os.getpid()}"
+    lease = ctx.settings.dispatch.lease_seconds * 1000
+    with ctx.ledger.write() as tx:
+        return claims.claim(tx, channel, owner, now, now - lateness_ms(ctx), lease)
+
+
+async def _work_off(ctx: Context, claim: Claim, halting: Callable[[], bool]) -> int:
+    account = routing.choose(ctx, claim)
+    if account is None:
+        _give_back(ctx, claim, ctx.settings.dispatch.breaker.open_seconds / 4, claim.tries)
+        return 0
+    work = _prepare(ctx, claim, account)
+    if work is None:
+        return 0
+    await hand_over(ctx, work, halting)
+    if not work.lost:
+        _settle(ctx, work)
+    return work.went
+
+
+def _prepare(ctx: Context, claim: Claim, account: Account) -> Work | None:
+    """Read the batch and check that it is the one that was approved."""
+    with ctx.ledger.read() as tx:
+        mark = claims.suppression_mark(tx)
+        gone = claims.suppressed_in_batch(tx, claim)
+        rows = claims.rows(tx, claim.broadcast_id, claim.no, claim.version_id, claim.channel)
+        rendition = broadcasts.rendition(tx, claim.rendition_id)
+        parts = claims.accepted_parts(tx, claim.broadcast_id, claim.no) if claim.channel is Channel.SOCIAL else {}
+    if planning.batch_hash((r.seq, r.rid, r.address, r.fields) for r in rows) != claim.hash:
+        tampering.stop(ctx, claim)
+        return None
+    by_seq = {row.seq: row for row in rows}
+    size = _request_size(claim, account)
+    return Work(
+        claim, rendition, account, by_seq, mark, gone, cut(rows, size), _sealer(ctx, claim),
+        max(1, account.settings.in_flight // LANES), parts,
+    )  # fmt: skip
+
+
+def _request_size(claim: Claim, account: Account) -> int:
+    asked = account.settings.recipients_per_request or claim.request_size
+    size = max(1, min(asked, account.provider.recipients_per_request))
+    return 1 if claim.crashes >= 2 else size
+
+
+def _sealer(ctx: Context, claim: Claim) -> Sealer:
+    purpose = Purpose(claim.purpose)
+    wants = purpose is Purpose.PROMOTIONAL and claim.channel is Channel.EMAIL
+    base = f"{ctx.settings.public_url.rstrip('/')}/unsubscribe/" if wants else ""
+    return Sealer(ctx.ledger_id, claim.broadcast_id, purpose, base)
+
+
+def _settle(ctx: Context, work: Work) -> None:
+    """Give the batch back: at once if there is more of it, later if the vendor asked for patience."""
+    if not work.came_back:
+        _give_back(ctx, work.claim, 0.0, 0 if work.went else work.claim.tries)
+        return
+    tries = work.claim.tries + 1
+    _give_back(ctx, work.claim, wait_seconds(ctx.settings.dispatch.retry, tries, work.retry_after), tries)
+
+
+def _give_back(ctx: Context, claim: Claim, wait: float, tries: int) -> None:
+    due = to_ms(ctx.clock.now()) + int(wait * 1000)
+    with ctx.ledger.write() as tx:
+        claims.release(tx, claim, due if wait else 0, tries)
+
+
+def ensure_accounts(ctx: Context) -> None:
+    """Give every account of the settings its row."""
+    with ctx.ledger.read() as tx:
+        missing = [(a.name, str(a.channel)) for a in ctx.accounts.values() if a.name not in account_rows.known(tx)]
+    if missing:
+        with ctx.ledger.write() as tx:
+            account_rows.ensure(tx, missing, to_ms(ctx.clock.now()))

@@ -1,0 +1,45 @@
+"""From ledger rows to envelopes: keys, slot values, unsubscribe addresses."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row
+
+from dispatcher.model.kinds import Purpose
+from dispatcher.model.rendition import Envelope
+
+
+def key_of(ledger_id: str, broadcast_id: int, seq: int, part: int = 1) -> str:
+    """What a vendor echoes about one delivery; opaque to it and unique across ledgers."""
+    return f"{ledger_id}.{broadcast_id}.{seq}" + (f".p{part}" if part > 1 else "")
+
+
+def parse_key(key: str) -> tuple[str, int, int] | None:
+    """(ledger id, broadcast id, seq) of a key of ours; None for anything else."""
+    pieces = key.split(".")
+    if len(pieces) not in (3, 4) or not all(p.isascii() and p.isdigit() and len(p) < 16 for p in pieces[1:3]):
+        return None
+    return pieces[0], int(pieces[1]), int(pieces[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Sealer:
+    """Makes the envelopes of one broadcast."""
+
+    ledger_id: str
+    broadcast_id: int
+    purpose: Purpose
+    unsubscribe: str = ""
+    """Base address for one-click unsubscribe, ending in `/`; empty where the purpose needs none."""
+
+    def seal(self, rows: Sequence[Row[Any]], part: int, in_reply_to: str | None) -> list[Envelope]:
+        """One envelope per row, in order."""
+        return [self._one(row, part, in_reply_to) for row in rows]
+
+    def _one(self, row: Row[Any], part: int, in_reply_to: str | None) -> Envelope:
+        key = key_of(self.ledger_id, self.broadcast_id, row.seq, part)
+        values = json.loads(row.fields) if row.fields else {}
+        link = f"{self.unsubscribe}{key}" if self.unsubscribe else None
+        return Envelope(key, row.address, values, part, in_reply_to, link)

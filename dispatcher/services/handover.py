@@ -1,0 +1,228 @@
+"""One claimed batch, from its rows to the vendor and back: tokens, intent, call, outcome, in that order.
+
+Between awaits everything is synchronous and short; no transaction is open during a call. What a crash on any line
+means is decided by the last committed row: before the intent nothing was sent, after it the outcome is unknown until
+somebody proves it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from dispatcher.ledger import claims
+from dispatcher.ledger.claims import Claim, Request
+from dispatcher.ledger.engine import Tx
+from dispatcher.log import get
+from dispatcher.model.clock import from_ms, to_ms
+from dispatcher.model.kinds import Channel
+from dispatcher.model.outcome import NotSent, Outcome, OutcomeUnknown, Rejected
+from dispatcher.model.rendition import Envelope, Rendition
+from dispatcher.services import outcomes
+from dispatcher.services.context import Account, Context
+from dispatcher.services.envelopes import Sealer
+from dispatcher.services.outcomes import Finished
+
+FRESH_SECONDS = 0.5
+"""A call not begun this long after its intent is not made."""
+FLUSH_SECONDS = 0.05
+"""Outcomes wait this long at most for others to be written with."""
+
+log = get(__name__)
+
+
+@dataclass(slots=True)
+class Work:
+    """A batch at hand and what has become of it so far."""
+
+    claim: Claim
+    rendition: Rendition
+    account: Account
+    rows: dict[int, Row[Any]]
+    mark: int
+    gone: dict[int, str]
+    todo: deque[list[int]]
+    sealer: Sealer
+    window: int
+    parts: dict[int, str] = field(default_factory=dict)
+    finished: list[Finished] = field(default_factory=list)
+    retry_after: float | None = None
+    came_back: int = 0
+    went: int = 0
+    halted: bool = False
+    lost: bool = False
+
+
+async def hand_over(ctx: Context, work: Work, halting: Callable[[], bool]) -> None:
+    """Everything of one batch that may go now. Returns when no call of it is under way and all is written."""
+    running: set[asyncio.Task[Finished]] = set()
+    try:
+        while True:
+            going = work.todo and not work.halted and not halting()
+            if going and _has_room(work, len(running)):
+                running |= await _start(ctx, work, work.window - len(running))
+            if running:
+                done, running = await asyncio.wait(
+                    running, timeout=FLUSH_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
+                work.finished.extend(task.result() for task in done)
+            _flush(ctx, work, last=not running)
+            if not running and not (work.todo and not work.halted and not halting()):
+                return
+    finally:
+        for task in running:
+            task.cancel()
+
+
+def _has_room(work: Work, running: int) -> bool:
+    """Start in groups, so that one intent transaction serves many small requests."""
+    return running == 0 or work.window - running >= max(1, work.window // 4)
+
+
+def _flush(ctx: Context, work: Work, *, last: bool) -> None:
+    many = max(8, work.window // 4)
+    if work.finished and (last or len(work.finished) >= many or _oldest(ctx, work) > FLUSH_SECONDS):
+        finished, work.finished = work.finished, []
+        outcomes.write(ctx, work.claim, work.account, finished)
+        for one in finished:
+            _follow_up(work, one)
+
+
+def _oldest(ctx: Context, work: Work) -> float:
+    return ctx.clock.monotonic() - work.finished[0].at
+
+
+def _follow_up(work: Work, one: Finished) -> None:
+    """What a written outcome means for the rest of this batch: a next part, smaller requests, a pause."""
+    sample = one.outcomes[0]
+    if len(one.seqs) > 1 and all(isinstance(o, Rejected) and o.isolate for o in one.outcomes):
+        half = len(one.seqs) // 2
+        work.todo.extendleft((list(one.seqs[half:]), list(one.seqs[:half])))
+        return
+    if one.next_part:
+        work.parts[one.request.part] = getattr(sample, "provider_message_id", "")
+        work.todo.append(list(one.seqs))
+        return
+    back = sum(1 for outcome in one.outcomes if outcome.retryable)
+    work.came_back += back
+    work.went += len(one.outcomes) - back
+    waits = [o.retry_after for o in one.outcomes if getattr(o, "retry_after", None)]  # type: ignore[attr-defined]
+    work.retry_after = max([work.retry_after or 0.0, *waits]) or None
+    if back and not one.stale:
+        work.halted = True
+
+
+async def _start(ctx: Context, work: Work, room: int) -> set[asyncio.Task[Finished]]:
+    """Begin as many requests as there is room for: tokens first, then one intent for all of them, then the calls."""
+    chosen = await _affordable(ctx, work, room)
+    if not chosen:
+        return set()
+    try:
+        intended = _intend(ctx, work, chosen)
+    except LeaseLost:
+        work.halted = work.lost = True
+        return set()
+    begun = ctx.clock.monotonic()
+    expires = from_ms(work.claim.expires_at)
+    return {
+        asyncio.create_task(_call(ctx, work, request, seqs, envelopes, expires, begun))
+        for request, seqs, envelopes in intended
+    }
+
+
+async def _affordable(ctx: Context, work: Work, room: int) -> list[list[int]]:
+    """The next requests that the account's rate allows; sleeps once, shortly, if it allows none yet."""
+    chosen: list[list[int]] = []
+    rate = work.account.settings.per_second
+    while work.todo and len(chosen) < room:
+        grant = ctx.limits.take(work.account.name, len(work.todo[0]), rate)
+        if grant.tokens == 0:
+            if not chosen:
+                await asyncio.sleep(min(grant.wait, 0.2))
+            break
+        seqs = work.todo.popleft()
+        if grant.tokens < len(seqs):
+            work.todo.appendleft(seqs[grant.tokens :])
+        chosen.append(seqs[: grant.tokens])
+    return chosen
+
+
+def _intend(
+    ctx: Context, work: Work, chosen: Sequence[list[int]]
+) -> list[tuple[Request, list[int], list[Envelope]]]:
+    """The intent transaction: under the locked control row, take out who has opted out, then write whom we call."""
+    now = to_ms(ctx.clock.now())
+    with ctx.ledger.write() as tx:
+        if not claims.may_send(tx, work.claim, now):
+            work.halted = True
+            return []
+        kept = _without_suppressed(tx, work, chosen)
+        ids = claims.attempt_ids(tx, len(kept))
+        part = len(work.parts) + 1
+        requests = [Request(i, seqs[0], seqs[-1], len(seqs), part) for i, seqs in zip(ids, kept, strict=True)]
+        lease = now + ctx.settings.dispatch.lease_seconds * 1000
+        if requests and not claims.intend(tx, work.claim, work.account.name, requests, now, lease):
+            raise LeaseLost
+    return [(r, seqs, work.sealer.seal([work.rows[seq] for seq in seqs], part, work.parts.get(part - 1))) for r, seqs in zip(requests, kept, strict=True)]
+
+
+class LeaseLost(Exception):
+    """The batch went to somebody else, or its rows are not as we read them; nothing was written or sent."""
+
+
+def _without_suppressed(tx: Tx, work: Work, chosen: Sequence[list[int]]) -> list[list[int]]:
+    claim = work.claim
+    news = claims.suppressed_since(tx, claim.channel, claim.scope, work.mark)
+    asked = [seq for seqs in chosen for seq in seqs]
+    reasons = {seq: work.gone[seq] for seq in asked if seq in work.gone}
+    reasons |= {seq: news[work.rows[seq].address] for seq in asked if work.rows[seq].address in news}
+    if not reasons:
+        return list(chosen)
+    claims.suppress(tx, claim.broadcast_id, claim.no, reasons)
+    left = ([seq for seq in seqs if seq not in reasons] for seqs in chosen)
+    return [seqs for seqs in left if seqs]
+
+
+async def _call(
+    ctx: Context,
+    work: Work,
+    request: Request,
+    seqs: list[int],
+    envelopes: Sequence[Envelope],
+    expires_at: datetime,
+    begun: float,
+) -> Finished:
+    """One provider call within its total deadline. Never raises for what the vendor or the wire does."""
+    stale = ctx.clock.monotonic() - begun > FRESH_SECONDS
+    found: Sequence[Outcome] = (
+        [NotSent("the worker was too slow to begin the call")] * len(seqs)
+        if stale
+        else await _within_deadline(work, envelopes, expires_at)
+    )
+    posts = work.rendition.posts if work.claim.channel is Channel.SOCIAL else ()
+    more = request.part < len(posts) and found[0].settled and not isinstance(found[0], Rejected)
+    return Finished(request, seqs, list(found), ctx.clock.monotonic(), next_part=more, stale=stale)
+
+
+async def _within_deadline(work: Work, envelopes: Sequence[Envelope], expires_at: datetime) -> Sequence[Outcome]:
+    try:
+        async with asyncio.timeout(work.account.settings.timeout + 1.0):
+            found = await work.account.provider.send(work.rendition, envelopes, expires_at=expires_at)
+    except TimeoutError:
+        return [OutcomeUnknown("no answer within the deadline")] * len(envelopes)
+    except Exception as error:  # noqa: BLE001 - an adapter's fault after the intent is an unknown outcome, and is shown
+        log.error("adapter_fault", account=work.account.name, error=type(error).__name__)
+        return [OutcomeUnknown(f"the adapter failed: {type(error).__name__}")] * len(envelopes)
+    if len(found) != len(envelopes):
+        return [OutcomeUnknown("the adapter did not answer for everyone")] * len(envelopes)
+    return found
+
+
+def cut(rows: Sequence[Row[Any]], size: int) -> deque[list[int]]:
+    """Waiting deliveries of a batch as requests of up to `size`, in order."""
+    waiting = [row.seq for row in rows if row.state == 0]
+    return deque(waiting[i : i + size] for i in range(0, len(waiting), size))

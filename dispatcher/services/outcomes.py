@@ -1,0 +1,109 @@
+"""Writes what calls came to: delivery states, attempts, counters, suppressions, the account's health; one transaction."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from dispatcher.ledger import accounts, claims
+from dispatcher.ledger.claims import Claim, Closing, Finding, Request
+from dispatcher.ledger.engine import Tx
+from dispatcher.model.clock import to_ms
+from dispatcher.model.outcome import Accepted, Misconfigured, NotSent, Outcome, OutcomeUnknown, Rejected, Throttled
+from dispatcher.model.states import DeliveryState
+from dispatcher.services.context import Account, Context
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A call that has come back: one outcome per delivery in `seqs`. `at` is monotonic; `stale`: never begun."""
+
+    request: Request
+    seqs: Sequence[int]
+    outcomes: Sequence[Outcome]
+    at: float
+    next_part: bool = False
+    stale: bool = False
+
+
+def write(ctx: Context, claim: Claim, account: Account, finished: Sequence[Finished]) -> None:
+    """Everything that these calls prove, at once."""
+    now = to_ms(ctx.clock.now())
+    findings = [finding for one in finished for finding in _findings(one)]
+    closings = [_closing(one) for one in finished]
+    with ctx.ledger.write() as tx:
+        claims.record(tx, claim.broadcast_id, claim.no, findings, closings, now)
+        _suppress(tx, claim, finished, now)
+        _judge(ctx, tx, account, finished, now)
+
+
+def state_after(outcome: Outcome, *, more_parts: bool = False) -> DeliveryState:
+    """The delivery state that one outcome leads to."""
+    match outcome:
+        case Accepted():
+            return DeliveryState.WAITING if more_parts else DeliveryState.ACCEPTED
+        case Rejected(isolate=True):
+            return DeliveryState.WAITING
+        case Rejected():
+            return DeliveryState.FAILED
+        case OutcomeUnknown():
+            return DeliveryState.UNKNOWN
+        case _:
+            return DeliveryState.WAITING
+
+
+def _reason(outcome: Outcome) -> str | None:
+    if isinstance(outcome, (Accepted, Throttled)):
+        return None
+    text = str(getattr(outcome, "reason", "")) or outcome.word
+    return text[:200]
+
+
+def _findings(one: Finished) -> Iterator[Finding]:
+    """Runs of neighbours with the same result. A run is bounded by its own rows, so it touches no other's."""
+    judged = [
+        (seq, state_after(outcome, more_parts=one.next_part), _reason(outcome))
+        for seq, outcome in zip(one.seqs, one.outcomes, strict=True)
+    ]
+    for (state, reason), run in groupby(judged, key=lambda row: row[1:]):
+        seqs = [row[0] for row in run]
+        yield Finding(one.request.attempt_id, seqs[0], seqs[-1], state, len(seqs), reason)
+
+
+def _closing(one: Finished) -> Closing:
+    accepted = [o for o in one.outcomes if isinstance(o, Accepted)]
+    worst = accepted[0] if accepted else one.outcomes[0]
+    return Closing(
+        one.request.attempt_id,
+        worst.word,
+        len(accepted),
+        accepted[0].provider_message_id if accepted else None,
+        None if accepted else _reason(worst),
+    )
+
+
+def _suppress(tx: Tx, claim: Claim, finished: Sequence[Finished], now: int) -> None:
+    proved = [
+        (seq, outcome.suppresses)
+        for one in finished
+        for seq, outcome in zip(one.seqs, one.outcomes, strict=True)
+        if isinstance(outcome, Rejected) and outcome.suppresses
+    ]
+    if proved:
+        claims.suppress_addresses(tx, [(claim.broadcast_id, *row) for row in proved], "provider answer", now)
+
+
+def _judge(ctx: Context, tx: Tx, account: Account, finished: Sequence[Finished], now: int) -> None:
+    """The account's health by its last answers: any verdict about a recipient shows that the vendor works."""
+    breaker = ctx.settings.dispatch.breaker
+    samples = [one.outcomes[0] for one in finished if not one.stale]
+    for wrong in samples:
+        if isinstance(wrong, Misconfigured):
+            accounts.pause(tx, account.name, wrong.reason or "the vendor refuses our credentials", now)
+            return
+    bad = [o for o in samples if isinstance(o, (NotSent, OutcomeUnknown))]
+    if len(bad) < len(samples):
+        accounts.succeeded(tx, account.name, now)
+    for one in bad[: breaker.failures] if len(bad) == len(samples) else ():
+        accounts.failed(
+            tx, account.name, str(getattr(one, "reason", "")), breaker.failures, int(breaker.open_seconds * 1000), now
+        )
