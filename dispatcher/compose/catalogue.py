@@ -1,0 +1,199 @@
+"""Finds templates: the operator's folder first, then the shipped one; a folder with the same id replaces the other.
+
+A template is `messages/<id>/template.toml` with its parts beside it. Partials that several templates include, and the
+words of each language, stand in `messages/shared/`; there single files may be replaced.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from dispatcher.compose.parts import DOCUMENTS, PIECES, parse
+from dispatcher.errors import NotFound, TemplateError
+from dispatcher.model.fact import FactKind, FactSpec
+from dispatcher.model.kinds import Channel, Purpose
+from dispatcher.model.person import Level
+from dispatcher.model.template import Profile, Template
+
+SHARED = "shared"
+_DESCRIPTION = "template.toml"
+_LARGEST = 256 * 1024
+_Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,62}$")]
+_FactName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
+RESERVED = frozenset({"as_of", "incident", "locale", "next_update", "org", "recipient", "verify", "words", "direction"})
+"""Names that every template can use besides its facts."""
+
+
+class _Fact(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    kind: FactKind
+    required: bool = False
+    confirmed: bool = False
+    about: str = ""
+
+
+class _Description(BaseModel):
+    """What template.toml may say."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: _Id
+    title: str
+    about: str
+    purpose: Purpose
+    audiences: list[str] = Field(min_length=1)
+    channels: list[Channel] = []
+    documents: list[str] = []
+    level: Level
+    approvals: list[Level] = []
+    profile: Profile
+    locale: str = "en"
+    facts: dict[_FactName, _Fact] = {}
+
+
+class Catalogue:
+    """Every template that can be used. `roots` are folders that hold `messages/`, the operator's before the shipped."""
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        self._roots = tuple(root / "messages" for root in roots if (root / "messages").is_dir())
+
+    def ids(self) -> list[str]:
+        """Names of all templates, in order."""
+        found = {folder.name for root in self._roots for folder in root.iterdir() if _is_template(folder)}
+        return sorted(found - {SHARED})
+
+    def get(self, template_id: str) -> Template:
+        """The template of that id, read afresh: what is on disk now is what gets said."""
+        for root in self._roots:
+            if template_id in {folder.name for folder in root.iterdir() if _is_template(folder)}:
+                return self._read(root / template_id)
+        near = difflib.get_close_matches(template_id, self.ids(), n=1)
+        raise NotFound(
+            f"No template is called {template_id!r}.",
+            why=f"Did you mean {near[0]}?" if near else "",
+            mend="See them all: dispatcher template list",
+        )
+
+    def all(self) -> list[Template]:
+        """Every template; raises at the first that is broken."""
+        return [self.get(template_id) for template_id in self.ids()]
+
+    def example(self, template_id: str) -> dict[str, Any]:
+        """The invented facts that stand beside a template, for trying it; empty where there are none."""
+        path = Path(self.get(template_id).origin) / "example.toml"
+        return _toml(path) if path.is_file() else {}
+
+    def vocabulary(self) -> dict[str, FactSpec]:
+        """Every fact name that any template asks for. One name has one kind in the whole catalogue."""
+        names: dict[str, FactSpec] = {}
+        for template in self.all():
+            for spec in template.facts:
+                known = names.setdefault(spec.name, spec)
+                if known.kind is not spec.kind:
+                    raise TemplateError(
+                        f"The fact {spec.name} is {spec.kind} in {template.id} and {known.kind} elsewhere.",
+                        mend="Give one of them another name.",
+                    )
+        return names
+
+    def _read(self, folder: Path) -> Template:
+        described = _describe(folder)
+        return Template(
+            id=described.id,
+            title=described.title,
+            about=described.about,
+            purpose=described.purpose,
+            audiences=tuple(described.audiences),
+            channels=tuple(described.channels),
+            documents=tuple(described.documents),
+            facts=tuple(FactSpec(name, **dict(fact)) for name, fact in described.facts.items()),
+            level=described.level,
+            approvals=tuple(described.approvals),
+            profile=described.profile,
+            sources=_sources(folder),
+            shared=self._shared(),
+            words=self._words(),
+            locale=described.locale,
+            origin=str(folder),
+        )
+
+    def _shared(self) -> dict[str, str]:
+        files: dict[str, str] = {}
+        for root in reversed(self._roots):
+            if (root / SHARED).is_dir():
+                files |= {p.name: _text(p) for p in sorted((root / SHARED).iterdir()) if parse(p.name)}
+        return files
+
+    def _words(self) -> dict[str, dict[str, str]]:
+        words: dict[str, dict[str, str]] = {}
+        for root in reversed(self._roots):
+            path = root / SHARED / "words.toml"
+            for locale, table in (_toml(path) if path.is_file() else {}).items():
+                words.setdefault(locale, {}).update({key: str(value) for key, value in table.items()})
+        return words
+
+
+def _is_template(folder: Path) -> bool:
+    return (folder / _DESCRIPTION).is_file()
+
+
+def _describe(folder: Path) -> _Description:
+    path = folder / _DESCRIPTION
+    try:
+        described = _Description.model_validate(_toml(path))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        what = f"{path}: {'.'.join(map(str, first['loc']))} does not fit."
+        raise TemplateError(what, why=f"{first['msg']}.", mend="Correct that key.") from None
+    _check(described, folder)
+    return described
+
+
+def _check(described: _Description, folder: Path) -> None:
+    path = folder / _DESCRIPTION
+    if described.id != folder.name:
+        raise TemplateError(f"{path}: the id {described.id} is not the folder's name.", mend="Make them equal.")
+    if taken := RESERVED & described.facts.keys():
+        raise TemplateError(f"{path}: a fact may not be called {sorted(taken)[0]}.", mend="Give it another name.")
+    if strange := [name for name in described.documents if name not in DOCUMENTS]:
+        raise TemplateError(
+            f"{path}: no document is called {strange[0]!r}.", mend=f"Use one of {', '.join(DOCUMENTS)}."
+        )
+    if not described.channels and not described.documents:
+        raise TemplateError(f"{path}: it has neither a channel nor a document.", mend="Name at least one.")
+    _check_parts(described, folder)
+
+
+def _check_parts(described: _Description, folder: Path) -> None:
+    """Every channel and document has its part in the template's own language."""
+    wanted = [piece for channel in described.channels for piece in PIECES[channel]]
+    wanted += [(name, "", DOCUMENTS[name]) for name in described.documents]
+    for medium, piece, extension in wanted:
+        file = f"{medium}.{piece + '.' if piece else ''}{extension}"
+        if not (folder / file).is_file():
+            raise TemplateError(f"{folder.name}: the part {file} is missing.", mend=f"Write it: {folder / file}")
+
+
+def _sources(folder: Path) -> dict[str, str]:
+    return {path.name: _text(path) for path in sorted(folder.iterdir()) if path.is_file() and parse(path.name)}
+
+
+def _text(path: Path) -> str:
+    if path.stat().st_size > _LARGEST:
+        raise TemplateError(f"{path} is larger than {_LARGEST // 1024} KiB.", mend="Shorten it.")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise TemplateError(f"{path} is not UTF-8 text.", mend="Save it as UTF-8.") from None
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise TemplateError(f"{path} is not valid TOML.", why=f"{error}.", mend="Correct that line.") from None

@@ -1,0 +1,87 @@
+"""A folder of message source, read and checked; and what rendering it gives besides renditions."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from dispatcher.model.fact import FactSpec
+from dispatcher.model.kinds import Channel, Purpose
+from dispatcher.model.person import Level
+from dispatcher.model.rendition import Slot
+
+
+class Profile(StrEnum):
+    """Which families of lint rules a template answers to."""
+
+    UPDATE = "update"  # an open incident: carries the next update
+    APOLOGY = "apology"  # must own the failure and offer repair
+    BREACH = "breach"  # must carry what the law demands
+    CLOSING = "closing"  # the incident ends: no next update
+    WARNING = "warning"  # tells people what to beware of
+
+
+@dataclass(frozen=True, slots=True)
+class PartName:
+    """`email.subject.fr+staff.txt` taken apart: medium, piece, locale, variant, extension."""
+
+    medium: str
+    piece: str
+    locale: str
+    variant: str
+    extension: str
+
+    @property
+    def file(self) -> str:
+        """The name as it stands in the folder."""
+        stem = ".".join(word for word in (self.medium, self.piece, self.locale) if word)
+        return f"{stem}{'+' + self.variant if self.variant else ''}.{self.extension}"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One message in all its parts. `sources` are file name to text; `shared` the partials they may include.
+
+    `locale` is the language of parts without a suffix; `origin` the folder it came from. `level` is the lowest that may
+    approve; `approvals` are further yeses, one person of each of these levels.
+    """
+
+    id: str
+    title: str
+    about: str
+    purpose: Purpose
+    audiences: tuple[str, ...]
+    channels: tuple[Channel, ...]
+    documents: tuple[str, ...]
+    facts: tuple[FactSpec, ...]
+    level: Level
+    approvals: tuple[Level, ...]
+    profile: Profile
+    sources: Mapping[str, str]
+    shared: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    locale: str = "en"
+    origin: str = ""
+
+    def spec(self, name: str) -> FactSpec | None:
+        """The fact of that name, if the template knows it."""
+        return next((spec for spec in self.facts if spec.name == name), None)
+
+    def sha256(self) -> str:
+        """Digest of every byte that shapes a message: the parts, the partials and the words."""
+        plain = {"id": self.id, "sources": dict(self.sources), "shared": dict(self.shared)}
+        plain["words"] = {locale: dict(words) for locale, words in self.words.items()}
+        return hashlib.sha256(json.dumps(plain, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A rendered text without deliveries: page, letter, press, banner, script. `format` is md, html or txt."""
+
+    name: str
+    locale: str
+    variant: str
+    format: str
+    text: str
+    slots: tuple[Slot, ...] = ()
