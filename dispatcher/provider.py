@@ -1,33 +1,85 @@
-"""The contract between this program and a vendor, and `load()` by entry point.
+"""The contract between this program and a vendor, `load()` by entry point, and what every adapter needs.
 
 An adapter turns envelopes into one request and the vendor's answer into outcomes. It never sleeps, retries, logs
 bodies or addresses, or touches the ledger; concurrency, limits and retry belong to `services.dispatch` and `policy`.
 """
 
 import html
+import ipaddress
 import re
-import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import entry_points
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Annotated, ClassVar, Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from dispatcher.errors import ConfigurationError, Refused
+from dispatcher.log import redact
+from dispatcher.model.clock import Clock, SystemClock
 from dispatcher.model.event import Event, WebhookRequest
 from dispatcher.model.kinds import Channel
-from dispatcher.model.outcome import Outcome
+from dispatcher.model.outcome import Misconfigured, Outcome, OutcomeUnknown, Throttled
 from dispatcher.model.rendition import Envelope, Rendition, Slot, SlotForm
 from dispatcher.wire import Wire
 
 GROUP = "dispatcher.providers"
+
+_ASCII_ADDRESS = re.compile(
+    r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*"
+    r"@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]*[a-z0-9])?",
+    re.ASCII | re.IGNORECASE,
+)
+_UNSAFE_IN_HEADER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]|=\\?")
+"""Control characters (category Cc), line and paragraph separators, and the start of an encoded word."""
+
+_REASON_LENGTH = 160
+_MAY_HAVE_BEEN_DONE = frozenset({408, 409, 425, 499})
+
+
+def _one_line_ascii(secret: SecretStr) -> SecretStr:
+    value = secret.get_secret_value().strip()
+    if not value:
+        raise ValueError("is empty")
+    if not value.isascii() or not value.isprintable():
+        raise ValueError("holds a line break or a character that no key has")
+    return SecretStr(value)
+
+
+def _address(text: str) -> str:
+    if text and not _ASCII_ADDRESS.fullmatch(text):
+        raise ValueError("must be one plain e-mail address, like care@example.com")
+    return text
+
+
+def _one_line(text: str) -> str:
+    if _UNSAFE_IN_HEADER.search(text):
+        raise ValueError("holds a line break, a control character or '=?'")
+    return text
+
+
+Secret = Annotated[SecretStr, AfterValidator(_one_line_ascii)]
+"""A credential: never empty, blanks around it dropped, fit to stand in an HTTP header."""
+Sender = Annotated[str, AfterValidator(_address)]
+"""An e-mail address of ours in a setting; may be empty where the setting is optional."""
+HeaderText = Annotated[str, AfterValidator(_one_line)]
+"""Free text of a setting that becomes part of a header."""
+
+
+def _near(host: str) -> bool:
+    """This machine, a private network, or a name without a dot: where plain http exposes no credential."""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith((".localhost", ".local", ".internal", ".test"))
 
 
 class ProviderSettings(BaseModel):
     """What every account has. `base_url` is the one seam; `events_url` is where the vendor posts its events to us."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, str_strip_whitespace=True)
+    schemes: ClassVar[Sequence[str]] = ("https", "http")
 
     kind: str = ""
     enabled: bool = True
@@ -41,6 +93,26 @@ class ProviderSettings(BaseModel):
     spend_cap: float = Field(default=0, ge=0)
     unit_cost: float = Field(default=0, ge=0)
 
+    @field_validator("base_url")
+    @classmethod
+    def _base_is_plain(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in cls.schemes or not parts.hostname or parts.port == 0:
+            raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in cls.schemes)} and name a host")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("may hold no user name, password, query or fragment")
+        if parts.scheme == "http" and not _near(parts.hostname):
+            raise ValueError("must begin with https://, or credentials would travel in the clear")
+        return url.rstrip("/")
+
+    @field_validator("events_url")
+    @classmethod
+    def _events_url_is_plain(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("https", "http") or not parts.hostname or parts.fragment):
+            raise ValueError("must be a whole http(s) address without a fragment")
+        return url
+
 
 class Provider(Protocol):
     """One class per vendor and channel. `recipients_per_request` is the vendor's ceiling."""
@@ -50,7 +122,7 @@ class Provider(Protocol):
     Settings: ClassVar[type[ProviderSettings]]
     recipients_per_request: ClassVar[int]
 
-    def __init__(self, settings: ProviderSettings, wire: Wire) -> None: ...
+    def __init__(self, settings: ProviderSettings, wire: Wire, clock: Clock = SystemClock()) -> None: ...
 
     async def send(
         self, rendition: Rendition, envelopes: Sequence[Envelope], *, expires_at: datetime
@@ -68,7 +140,7 @@ class ReportsEvents(Protocol):
         ...
 
     def parse(self, request: WebhookRequest) -> Sequence[Event]:
-        """Every event in the request; an unlisted word becomes EventType.UNKNOWN."""
+        """Every event in the request; an unlisted word becomes EventType.UNKNOWN. Refused if it cannot be read."""
         ...
 
 
@@ -77,7 +149,10 @@ class AnswersQueries(Protocol):
     """A vendor that can be asked afterwards whether it has a message (reconcile)."""
 
     async def lookup(self, rendition: Rendition, envelope: Envelope, *, since: datetime) -> Outcome | None:
-        """Accepted with its id if the vendor has it, Rejected if it refused it, None if it shows no trace."""
+        """Accepted with its id if the vendor has it, Rejected if it refused it, None if it shows no trace.
+
+        Anything else means that the question got no answer this time and proves nothing: ask again later.
+        """
         ...
 
 
@@ -98,10 +173,6 @@ def load(kind: str) -> type[Provider]:
     )
 
 
-def _unsafe_in_header(char: str) -> bool:
-    return unicodedata.category(char) in ("Cc", "Zl", "Zp")
-
-
 def slot_value(slot: Slot, envelope: Envelope) -> str:
     """The recipient's value, made safe for where it stands; refused where it cannot be made safe.
 
@@ -110,7 +181,7 @@ def slot_value(slot: Slot, envelope: Envelope) -> str:
     value = envelope.values.get(slot.name) or slot.default or ""
     if slot.form is SlotForm.HTML:
         return html.escape(value, quote=True)
-    if slot.form is SlotForm.HEADER and ("=?" in value or any(map(_unsafe_in_header, value))):
+    if slot.form is SlotForm.HEADER and _UNSAFE_IN_HEADER.search(value):
         raise Refused(
             f"The value of {slot.name} cannot stand in a header.",
             why="It holds a line break, a control character or the start of an encoded word.",
@@ -127,3 +198,38 @@ def fill(text: str, rendition: Rendition, envelope: Envelope) -> str:
         return text
     pattern = "|".join(map(re.escape, slots))
     return re.sub(pattern, lambda found: slot_value(slots[found[0]], envelope), text)
+
+
+def mail_address(text: str) -> str:
+    """An e-mail address as it travels: ASCII, a domain in another script as its IDNA form. Refused if there is none."""
+    if len(text) <= 254 and _ASCII_ADDRESS.fullmatch(text):
+        return text
+    from email_validator import EmailNotValidError, validate_email
+
+    try:
+        travelling = validate_email(text, check_deliverability=False).ascii_email
+    except EmailNotValidError as error:
+        raise Refused("This is not an e-mail address.", mend="Correct the recipient's row.", code="E-ADR") from error
+    if travelling is None:
+        raise Refused("The part before the @ is not ASCII, which most mail servers refuse.", code="E-ADR")
+    return travelling
+
+
+def reason(*words: object) -> str:
+    """A vendor's words on one line, fit for ledger and log: no address, number or secret, not endless."""
+    text = " ".join(str(word) for word in words if word not in (None, ""))
+    return redact(" ".join(text.split()))[:_REASON_LENGTH]
+
+
+def by_status(status: int, why: str = "", wait: float | None = None) -> Outcome:
+    """What an HTTP status proves when the vendor documents nothing more precise.
+
+    A redirect or a 4xx was not processed, and a code that no adapter lists speaks about our account, not about a
+    recipient; whatever else may have been processed.
+    """
+    if status == 429:
+        return Throttled(wait)
+    words = reason(f"HTTP {status}", why)
+    if 300 <= status < 500 and status not in _MAY_HAVE_BEEN_DONE:
+        return Misconfigured(words)
+    return OutcomeUnknown(words)
