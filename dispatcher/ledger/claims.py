@@ -354,3 +354,12 @@ def accepted_parts(tx: Tx, broadcast_id: int, no: int) -> dict[int, str]:
         b=broadcast_id, no=no,
     )  # fmt: skip
     return {row.part: row.provider_message_id for row in found}
+
+
+def prove_attempt(tx: Tx, broadcast_id: int, no: int, attempt_id: int, provider_message_id: str, now: int) -> None:
+    """The vendor has this attempt's message after all."""
+    tx.change(
+        "UPDATE attempt SET outcome = 'accepted', accepted = accepted + 1, finished_at = coalesce(finished_at, :now),"
+        " provider_message_id = :pmid WHERE broadcast_id = :b AND no = :no AND id = :id",
+        now=now, pmid=provider_message_id, b=broadcast_id, no=no, id=attempt_id,
+    )  # fmt: skip

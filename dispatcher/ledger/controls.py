@@ -67,6 +67,15 @@ def mark_late(tx: Tx, now: int, latest: int) -> list[tuple[int, str]]:
     return [(row.broadcast_id, row.channel) for row in found]
 
 
+def forgive_lateness(tx: Tx, broadcast_id: int, now: int, channel: str | None) -> None:
+    """A person lets late releases go after all: they count as released now."""
+    tx.change(
+        "UPDATE control SET release_at = :now WHERE broadcast_id = :b AND state = 'late'"
+        " AND (channel = :channel OR :channel IS NULL)",
+        now=now, b=broadcast_id, channel=channel,
+    )  # fmt: skip
+
+
 def gates(tx: Tx) -> dict[str, Row[Any]]:
     """Channel gates by channel: frozen_at, reason."""
     return {row.channel: row for row in tx.all("SELECT * FROM channel_gate ORDER BY channel")}

@@ -88,6 +88,13 @@ class Tx:
             for row in rows:
                 copy.write_row(row)
 
+    def insert_new(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Many rows, leaving out those whose key is there already."""
+        names = ", ".join(columns)
+        mark = "?" if self.is_sqlite else "%s"
+        marks = ", ".join([mark] * len(columns))
+        self._driver().executemany(f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING", rows)
+
     def change_many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """One statement for many parameter sets."""
         if rows:

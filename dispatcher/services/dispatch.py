@@ -12,7 +12,7 @@ from dispatcher.log import get
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Purpose
 from dispatcher.policy.retry import wait_seconds
-from dispatcher.services import hold, routing, tampering
+from dispatcher.services import hold, reconciling, routing, tampering
 from dispatcher.services.context import Account, Context
 from dispatcher.services.envelopes import Sealer
 from dispatcher.services.handover import Work, cut, hand_over
@@ -47,6 +47,8 @@ async def drain(
     async with asyncio.TaskGroup() as group:
         lanes = [group.create_task(_lane(ctx, Channel(channel), halting)) for _ in range(LANES)]
     done = [lane.result() for lane in lanes]
+    if not stopping():
+        await reconciling.settle(ctx, Channel(channel))
     return Drained(sum(b for b, _ in done), sum(d for _, d in done), more=not stopping() and is_due(ctx, channel))
 
 

@@ -33,7 +33,18 @@ class Organisation(Block):
     phone: str = "+44 1632 960000"
     help_url: str = "https://example.com/help"
     never_ask: str = "We will never ask you for your password, a code or a payment in a message."
+    sms_name: str = Field(default="", max_length=20)
+    domains: tuple[str, ...] = ()
+    verify_url: str = ""
+    never_ask_in: dict[str, str] = {}
+    contact_hours: dict[str, str] = {}
     signatory: str = "The Example team"
+    signatory_role: dict[str, str] = {}
+    dpo_name: str = ""
+    dpo_email: str = ""
+    press_email: str = ""
+    social: tuple[str, ...] = ()
+    suppliers: tuple[str, ...] = ()
     address: str = "1 Example Street, Exampletown"
     locale: str = "en"
     time_zone: str = "UTC"

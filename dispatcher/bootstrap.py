@@ -1,0 +1,79 @@
+"""Joins the parts of the house: settings in, Context out. The only place that knows them all.
+
+A drill context holds only accounts on this machine; any other is refused here, before anything could call it.
+"""
+
+import socket
+
+from pydantic import ValidationError
+
+from dispatcher import resources
+from dispatcher.compose.catalogue import Catalogue
+from dispatcher.doorbell import Doorbell
+from dispatcher.errors import ConfigurationError
+from dispatcher.ledger import meta
+from dispatcher.ledger.migrate import open_ledger
+from dispatcher.model.clock import Clock, SystemClock
+from dispatcher.model.kinds import Mode
+from dispatcher.policy.limits import Limits
+from dispatcher.provider import load
+from dispatcher.services.context import Account, Context, is_loopback
+from dispatcher.settings import Settings
+from dispatcher.wire import Wire
+
+
+def build(settings: Settings, *, clock: Clock | None = None) -> Context:
+    """Everything that verbs need. Call it after a fork, once per process."""
+    ledger = open_ledger(settings.ledger_url)
+    with ledger.read() as tx:
+        ledger_id = meta.get(tx, "ledger_id") or ""
+    time = clock or SystemClock()
+    wire = Wire()
+    accounts, unusable = _accounts(settings, wire)
+    processes = max(1, settings.workers.processes or 2)
+    return Context(
+        settings=settings,
+        ledger=ledger,
+        ledger_id=ledger_id,
+        clock=time,
+        accounts=accounts,
+        catalogue=Catalogue(resources.folders("templates", settings.templates_dir)),
+        doorbell=Doorbell(settings.redis_url, slots=processes),
+        limits=Limits(settings.redis_url, time, prefix=f"dispatcher:{ledger_id}", share=processes),
+        wire=wire,
+        host=socket.gethostname(),
+        unusable=unusable,
+    )
+
+
+def _accounts(settings: Settings, wire: Wire) -> tuple[dict[str, Account], dict[str, str]]:
+    usable: dict[str, Account] = {}
+    unusable: dict[str, str] = {}
+    for name, block in settings.providers.items():
+        try:
+            account = _account(settings, name, block, wire)
+        except ConfigurationError as error:
+            unusable[name] = f"{error.what} {error.why}".strip()
+            continue
+        if account.settings.enabled:
+            usable[name] = account
+    return usable, unusable
+
+
+def _account(settings: Settings, name: str, block: dict[str, object], wire: Wire) -> Account:
+    kind = str(block.get("kind") or name)
+    provider = load(kind)
+    public = settings.public_url.rstrip("/")
+    filled = {"events_url": f"{public}/webhooks/{name}" if public else ""} | block | {"kind": kind}
+    try:
+        own = provider.Settings.model_validate(filled)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+        raise ConfigurationError(
+            f"The account {name} is not set up.", why=wrong, mend="dispatcher doctor shows what is missing."
+        ) from None
+    if settings.mode is Mode.DRILL and not is_loopback(own.base_url):
+        raise ConfigurationError(
+            f"The account {name} leads off this machine.", why="This is a drill.", mend="Point base_url at the sandbox."
+        )
+    return Account(name, kind, provider.channel, provider(own, wire), own)

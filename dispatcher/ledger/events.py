@@ -1,0 +1,125 @@
+"""Signed posts as they came, events once each, and the fold of events into deliveries."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row
+
+from dispatcher.ledger import claims
+from dispatcher.ledger.engine import Tx
+from dispatcher.model.broadcast import BATCH
+from dispatcher.model.states import DeliveryState
+
+NEW, DONE, POISON = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One event as it is kept. `hash` is over account and the vendor's event id."""
+
+    hash: bytes
+    account: str
+    broadcast_id: int | None
+    seq: int | None
+    type: str
+    occurred_at: int | None
+    reason: str
+
+
+def store(tx: Tx, account: str, received_at: int, url: str, headers: Mapping[str, str], body: bytes) -> None:
+    """Keep a verified post exactly as it came."""
+    tx.change(
+        "INSERT INTO inbox (account, received_at, url, headers, body) VALUES (:account, :at, :url, :headers, :body)",
+        account=account, at=received_at, url=url, headers=json.dumps(dict(headers)), body=body,
+    )  # fmt: skip
+
+
+def unapplied(tx: Tx, limit: int) -> Sequence[Row[Any]]:
+    """The oldest posts that wait: id, account, received_at, url, headers, body, tries."""
+    return tx.all(
+        "SELECT id, account, received_at, url, headers, body, tries FROM inbox WHERE state = 0 ORDER BY id LIMIT :limit",
+        limit=limit,
+    )
+
+
+def anything_new(tx: Tx) -> bool:
+    """Whether a post waits."""
+    return tx.one("SELECT 1 FROM inbox WHERE state = 0 LIMIT 1") is not None
+
+
+def close(tx: Tx, ids: Sequence[int], state: int, error: str | None = None) -> None:
+    """Posts that have been dealt with."""
+    tx.change(
+        f"UPDATE inbox SET state = :state, error = :error FROM {tx.rows_of({'id': 'int'})} r WHERE inbox.id = r.id",
+        state=state, error=error, rows=tx.pack((i,) for i in ids),
+    )  # fmt: skip
+
+
+def keep(tx: Tx, reports: Sequence[Report], received_at: int) -> None:
+    """Every event once; one that is known already changes nothing."""
+    rows = [
+        (r.hash, r.account, r.broadcast_id, r.seq, r.type, r.occurred_at, received_at, r.reason or None) for r in reports
+    ]
+    columns = ("hash", "account", "broadcast_id", "seq", "type", "occurred_at", "received_at", "reason")
+    tx.insert_new("event", columns, rows)
+
+
+def fold(tx: Tx, broadcast_id: int, proofs: Mapping[int, tuple[DeliveryState, str | None]]) -> int:
+    """Lift deliveries to what events prove, never lower them; how many rose. `proofs` by seq."""
+    rows = tx.pack((seq, int(state), reason) for seq, (state, reason) in sorted(proofs.items()))
+    numbers = sorted({seq // BATCH for seq in proofs})
+    claims.lock_batches(tx, broadcast_id, numbers)
+    joined = (
+        f"{tx.rows_of({'seq': 'int', 'state': 'int', 'reason': 'text'})} r"
+        " WHERE d.broadcast_id = :b AND d.seq = r.seq AND d.state < r.state"
+        " AND (d.state BETWEEN 3 AND 6 OR (d.state = 0 AND d.tries > 0))"
+    )
+    moved = tx.all(
+        f"SELECT d.seq / {BATCH} AS no, d.state AS was, r.state AS now, count(*) AS n FROM delivery d, {joined}"
+        " GROUP BY 1, 2, 3",
+        b=broadcast_id, rows=rows,
+    )  # fmt: skip
+    if not moved:
+        return 0
+    tx.change(
+        f"UPDATE delivery AS d SET state = r.state, reason = r.reason FROM {joined}", b=broadcast_id, rows=rows
+    )
+    _shift(tx, broadcast_id, moved)
+    return sum(row.n for row in moved)
+
+
+def _shift(tx: Tx, broadcast_id: int, moved: Sequence[Row[Any]]) -> None:
+    """Carry the moves over to the batches' counters, one statement per pair of states."""
+    pairs: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for row in moved:
+        pairs.setdefault((row.was, row.now), []).append((row.no, row.n))
+    for (was, now), rows in sorted(pairs.items()):
+        lost, won = DeliveryState(was).name.lower(), DeliveryState(now).name.lower()
+        tx.change(
+            f"UPDATE batch SET {lost} = {lost} - r.n, {won} = {won} + r.n FROM {tx.rows_of({'no': 'int', 'n': 'int'})} r"
+            " WHERE batch.broadcast_id = :b AND batch.no = r.no",
+            b=broadcast_id, rows=tx.pack(rows),
+        )  # fmt: skip
+
+
+def misfits(tx: Tx, broadcast_id: int, seqs: Sequence[int]) -> list[tuple[int, str]]:
+    """Deliveries that should never have had an event: (seq, state word or 'missing')."""
+    found = {
+        row.seq: DeliveryState(row.state).name.lower() if row.tries == 0 or row.state != 0 else ""
+        for row in tx.all(
+            f"SELECT d.seq, d.state, d.tries FROM delivery d, {tx.rows_of({'seq': 'int'})} r"
+            " WHERE d.broadcast_id = :b AND d.seq = r.seq",
+            b=broadcast_id, rows=tx.pack((seq,) for seq in seqs),
+        )
+    }  # fmt: skip
+    fine = {"sending", "unknown", "accepted", "delivered", "failed", ""}
+    odd = [(seq, found.get(seq, "missing")) for seq in seqs]
+    return [(seq, word) for seq, word in odd if word not in fine]
+
+
+def prune(tx: Tx, inbox_before: int, events_before: int) -> None:
+    """Forget applied posts and, after the dedupe time, events."""
+    tx.change("DELETE FROM inbox WHERE state = 1 AND received_at < :before", before=inbox_before)
+    tx.change("DELETE FROM event WHERE received_at < :before", before=events_before)

@@ -1,0 +1,114 @@
+"""What the tick does in sets: fallback, policy for the unknown, completion. Each statement is conditional, so any
+number of ticks may run at once."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row
+
+from dispatcher.ledger import claims
+from dispatcher.ledger.engine import Tx
+from dispatcher.model.broadcast import BATCH
+
+LOST = "sent again, as its answer was lost: may have come twice"
+
+
+def fallbacks(tx: Tx) -> Sequence[Row[Any]]:
+    """Channels whose deliveries wait for another channel's: broadcast_id, channel, fallback_for, fallback_after."""
+    return tx.all(
+        "SELECT broadcast_id, channel, fallback_for, fallback_after, started_at FROM control c"
+        " WHERE fallback_for IS NOT NULL AND state = 'released' AND EXISTS (SELECT 1 FROM batch b"
+        " WHERE b.broadcast_id = c.broadcast_id AND b.channel = c.channel AND b.fallback > 0)"
+    )
+
+
+def release_fallbacks(tx: Tx, control: Row[Any], now: int) -> int:
+    """Free those whose first channel failed or stayed silent too long; cancel those who were reached. How many moved."""
+    silent = now - (control.fallback_after or 0)
+    first = (
+        "SELECT p.state, a.finished_at FROM delivery p JOIN batch pb"
+        f" ON pb.broadcast_id = p.broadcast_id AND pb.no = p.seq / {BATCH} AND pb.channel = :first"
+        f" LEFT JOIN attempt a ON a.broadcast_id = p.broadcast_id AND a.no = p.seq / {BATCH} AND a.id = p.attempt_id"
+        " WHERE p.broadcast_id = :b AND p.rid = delivery.rid"
+    )
+    mine = (
+        f" WHERE broadcast_id = :b AND state = 2 AND seq / {BATCH} IN"
+        " (SELECT no FROM batch WHERE broadcast_id = :b AND channel = :channel AND fallback > 0)"
+    )
+    values = {"b": control.broadcast_id, "channel": control.channel, "first": control.fallback_for}
+    numbers = [
+        row.no
+        for row in tx.all(
+            "SELECT no FROM batch WHERE broadcast_id = :b AND channel = :channel AND fallback > 0 ORDER BY no",
+            b=control.broadcast_id, channel=control.channel,
+        )
+    ]  # fmt: skip
+    claims.lock_batches(tx, control.broadcast_id, numbers)
+    freed = tx.change(
+        f"UPDATE delivery SET state = 0, reason = NULL{mine} AND (NOT EXISTS ({first}) OR EXISTS (SELECT 1 FROM ({first}) x"
+        " WHERE x.state IN (1, 7) OR (x.state = 5 AND x.finished_at < :silent)))",
+        silent=silent, **values,
+    )  # fmt: skip
+    spared = tx.change(
+        f"UPDATE delivery SET state = 9, reason = 'not needed: reached on the first channel'{mine}"
+        f" AND EXISTS (SELECT 1 FROM ({first}) x WHERE x.state = 6)",
+        **values,
+    )
+    for no in numbers if freed or spared else ():
+        claims.recount(tx, control.broadcast_id, no, no)
+    return freed + spared
+
+
+def unknown_due(tx: Tx, channel: str, before: int, limit: int) -> Sequence[Row[Any]]:
+    """Unknown deliveries whose attempt began before this instant, oldest first, with what is needed to ask about them."""
+    return tx.all(
+        "SELECT d.broadcast_id, d.seq, d.rid, d.attempt_id, a.account, a.part, a.started_at, b.rendition_id, b.no,"
+        " c.policy, c.state AS control, c.expires_at, d.tries FROM batch b"
+        " JOIN control c ON c.broadcast_id = b.broadcast_id AND c.channel = b.channel"
+        f" JOIN delivery d ON d.broadcast_id = b.broadcast_id AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
+        f" JOIN attempt a ON a.broadcast_id = d.broadcast_id AND a.no = b.no AND a.id = d.attempt_id"
+        " WHERE b.channel = :channel AND b.unknown > 0 AND d.state = 4 AND a.started_at <= :before"
+        " AND (d.reason IS NULL OR d.reason NOT LIKE 'left by policy%') ORDER BY a.started_at LIMIT :limit",
+        channel=channel, before=before, limit=limit,
+    )  # fmt: skip
+
+
+def settle_rows(
+    tx: Tx, broadcast_id: int, seqs: Sequence[int], state: int, reason: str | None
+) -> int:
+    """Unknown deliveries get a state by evidence, policy or a person; how many did."""
+    numbers = sorted({seq // BATCH for seq in seqs})
+    claims.lock_batches(tx, broadcast_id, numbers)
+    moved = tx.change(
+        f"UPDATE delivery AS d SET state = :state, reason = :reason FROM {tx.rows_of({'seq': 'int'})} r"
+        " WHERE d.broadcast_id = :b AND d.seq = r.seq AND d.state = 4",
+        state=state, reason=reason, b=broadcast_id, rows=tx.pack((seq,) for seq in seqs),
+    )  # fmt: skip
+    for no in numbers:
+        claims.recount(tx, broadcast_id, no, no)
+    return moved
+
+
+def explain_rows(tx: Tx, broadcast_id: int, seqs: Sequence[int], reason: str) -> None:
+    """Say why unknown deliveries stay so."""
+    tx.change(
+        f"UPDATE delivery AS d SET reason = :reason FROM {tx.rows_of({'seq': 'int'})} r"
+        " WHERE d.broadcast_id = :b AND d.seq = r.seq AND d.state = 4",
+        reason=reason, b=broadcast_id, rows=tx.pack((seq,) for seq in seqs),
+    )  # fmt: skip
+
+
+def finished(tx: Tx) -> list[int]:
+    """Broadcasts of which nothing is left to hand over and no call is under way."""
+    rows = tx.all(
+        "SELECT o.id FROM broadcast o WHERE o.state IN ('released', 'paused', 'stopped', 'expired') AND NOT EXISTS"
+        " (SELECT 1 FROM control c JOIN batch b ON b.broadcast_id = c.broadcast_id AND b.channel = c.channel"
+        " WHERE c.broadcast_id = o.id AND (b.sending > 0 OR b.owner IS NOT NULL"
+        " OR (c.state NOT IN ('stopped', 'expired') AND (b.waiting > 0 OR b.fallback > 0))))"
+    )
+    return [row.id for row in rows]
+
+
+def all_expired(tx: Tx, broadcast_id: int) -> bool:
+    """Whether every channel of a broadcast has expired."""
+    return tx.one("SELECT 1 FROM control WHERE broadcast_id = :b AND state <> 'expired' LIMIT 1", b=broadcast_id) is None

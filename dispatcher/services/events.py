@@ -1,0 +1,148 @@
+"""Vendors' reports: verified and stored before they are answered, applied by a worker in sets."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Row
+
+from dispatcher.errors import BadSignature, NotFound
+from dispatcher.ledger import anomalies, claims, events
+from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.events import Report
+from dispatcher.log import get
+from dispatcher.model.clock import from_ms, to_ms
+from dispatcher.model.event import Event, EventType, WebhookRequest
+from dispatcher.model.states import DeliveryState
+from dispatcher.provider import ReportsEvents
+from dispatcher.services.context import Context
+from dispatcher.services.envelopes import parse_key
+
+POSTS = 200
+"""Stored posts applied in one transaction."""
+
+PROOF: dict[EventType, DeliveryState] = {
+    EventType.PROCESSED: DeliveryState.ACCEPTED,
+    EventType.DELIVERED: DeliveryState.DELIVERED,
+    EventType.BOUNCED: DeliveryState.FAILED,
+    EventType.BLOCKED: DeliveryState.FAILED,
+    EventType.UNDELIVERED: DeliveryState.FAILED,
+    EventType.DROPPED: DeliveryState.FAILED,
+}
+
+log = get(__name__)
+
+
+def store(ctx: Context, account: str, request: WebhookRequest) -> None:
+    """Verify a vendor's post on its raw bytes and commit it. Raises NotFound or BadSignature; then nothing is kept."""
+    found = ctx.accounts.get(account)
+    if found is None or not isinstance(found.provider, ReportsEvents):
+        raise NotFound(f"No account {account!r} takes events.")
+    found.provider.verify(request)
+    with ctx.ledger.write() as tx:
+        events.store(tx, account, to_ms(request.received_at), request.url, request.headers, request.body)
+
+
+@dataclass(slots=True)
+class _Folded:
+    """What a set of posts proves, per broadcast and delivery."""
+
+    reports: list[Report] = field(default_factory=list)
+    proofs: dict[int, dict[int, tuple[DeliveryState, str | None]]] = field(default_factory=dict)
+    keyed: dict[int, set[int]] = field(default_factory=dict)
+    suppressed: list[tuple[int, int, str]] = field(default_factory=list)
+    done: list[int] = field(default_factory=list)
+    poison: list[tuple[int, str, str]] = field(default_factory=list)
+
+
+def apply(ctx: Context, *, seconds: float = 2.0) -> bool:
+    """Apply stored posts for at most `seconds`; whether more wait."""
+    ends = ctx.clock.monotonic() + seconds
+    while True:
+        with ctx.ledger.read() as tx:
+            posts = events.unapplied(tx, POSTS)
+        if posts:
+            _apply(ctx, posts)
+        if len(posts) < POSTS:
+            return False
+        if ctx.clock.monotonic() >= ends:
+            return True
+
+
+def _apply(ctx: Context, posts: Sequence[Row[Any]]) -> None:
+    folded = _Folded()
+    for post in posts:
+        _read_post(ctx, post, folded)
+    now = to_ms(ctx.clock.now())
+    with ctx.ledger.write() as tx:
+        events.keep(tx, folded.reports, now)
+        for broadcast_id in sorted(folded.keyed):
+            _fold(tx, broadcast_id, folded, now)
+        if folded.suppressed:
+            claims.suppress_addresses(tx, folded.suppressed, "provider event", now)
+        for post_id, account, error in folded.poison:
+            events.close(tx, [post_id], events.POISON, error)
+            anomalies.add(tx, "unreadable events", error, now, account=account)
+        events.close(tx, folded.done, events.DONE)
+
+
+def _fold(tx: Tx, broadcast_id: int, folded: _Folded, now: int) -> None:
+    proofs = folded.proofs.get(broadcast_id, {})
+    rose = events.fold(tx, broadcast_id, proofs) if proofs else 0
+    if rose == len(folded.keyed[broadcast_id]):
+        return
+    for seq, word in events.misfits(tx, broadcast_id, sorted(folded.keyed[broadcast_id])):
+        anomalies.add(
+            tx, "event for nobody", f"an event came for a delivery that is {word}", now, broadcast_id=broadcast_id, seq=seq
+        )
+
+
+def _read_post(ctx: Context, post: Row[Any], folded: _Folded) -> None:
+    """Parse one stored post; one that cannot be read is parked and shown, and holds up nobody."""
+    account = ctx.accounts.get(post.account)
+    try:
+        if account is None or not isinstance(account.provider, ReportsEvents):
+            raise ValueError("the account is gone")
+        found = account.provider.parse(_request(post))
+    except (ValueError, KeyError, TypeError, BadSignature) as error:
+        log.error("unreadable_events", account=post.account, error=type(error).__name__)
+        folded.poison.append((post.id, post.account, f"{type(error).__name__} in post {post.id}"))
+        return
+    folded.done.append(post.id)
+    _add(ctx, post.account, found, folded)
+
+
+def _request(post: Row[Any]) -> WebhookRequest:
+    return WebhookRequest("POST", post.url, json.loads(post.headers), bytes(post.body), from_ms(post.received_at))
+
+
+def _add(ctx: Context, account: str, found: Iterable[Event], folded: _Folded) -> None:
+    for event in found:
+        key = parse_key(event.key) if event.key else None
+        ours = key if key and key[0] == ctx.ledger_id else None
+        folded.reports.append(_report(account, event, ours))
+        if ours is not None:
+            _prove(event, ours[1], ours[2], folded)
+
+
+def _prove(event: Event, broadcast_id: int, seq: int, folded: _Folded) -> None:
+    folded.keyed.setdefault(broadcast_id, set()).add(seq)
+    if event.suppresses:
+        folded.suppressed.append((broadcast_id, seq, event.suppresses))
+    state = PROOF.get(event.type)
+    if state is None:
+        return
+    proofs = folded.proofs.setdefault(broadcast_id, {})
+    known = proofs.get(seq)
+    if known is None or known[0] < state:
+        reason = (event.reason or event.vendor_word)[:200] if state is DeliveryState.FAILED else None
+        proofs[seq] = (state, reason)
+
+
+def _report(account: str, event: Event, ours: tuple[str, int, int] | None) -> Report:
+    digest = hashlib.blake2b(f"{account}\0{event.event_id}".encode(), digest_size=16).digest()
+    at = to_ms(event.occurred_at) if event.occurred_at else None
+    b, seq = (ours[1], ours[2]) if ours else (None, None)
+    return Report(digest, account, b, seq, event.type, at, event.reason[:200])

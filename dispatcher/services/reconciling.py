@@ -1,0 +1,81 @@
+"""Settles what is unknown: by the vendor's own word after the settle time, else by the policy that was approved.
+
+A look-up before the settle time proves nothing (the call may still be under way, the vendor's list may lag). At most
+once leaves a delivery listed; at least once sends it again and says so.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row
+
+from dispatcher.ledger import anomalies, broadcasts, claims, sweeps
+from dispatcher.log import get
+from dispatcher.model.clock import from_ms, to_ms
+from dispatcher.model.kinds import Channel, Policy
+from dispatcher.model.outcome import Accepted, Outcome, Rejected
+from dispatcher.model.states import DeliveryState
+from dispatcher.provider import AnswersQueries
+from dispatcher.services.context import Context
+from dispatcher.services.envelopes import Sealer
+from dispatcher.services.outcomes import state_after
+
+ROWS = 100
+LEFT = "left by policy: told at most once"
+
+log = get(__name__)
+
+
+def due_channels(ctx: Context) -> set[str]:
+    """Channels with unknown deliveries whose settle time is over."""
+    return {str(channel) for channel in Channel if _due(ctx, channel, 1)}
+
+
+async def settle(ctx: Context, channel: Channel) -> int:
+    """Ask about, or decide, up to ROWS unknown deliveries of a channel; how many were dealt with."""
+    rows = _due(ctx, channel, ROWS)
+    for row in rows:
+        answer = await _ask(ctx, channel, row)
+        _decide(ctx, row, answer)
+    return len(rows)
+
+
+def _due(ctx: Context, channel: Channel, limit: int) -> Sequence[Row[Any]]:
+    before = to_ms(ctx.clock.now()) - ctx.settings.dispatch.settle_seconds[channel] * 1000
+    with ctx.ledger.read() as tx:
+        return sweeps.unknown_due(tx, channel, before, limit)
+
+
+async def _ask(ctx: Context, channel: Channel, row: Row[Any]) -> Outcome | None:
+    """The vendor's word about one delivery; None if it has no trace of it or cannot be asked."""
+    account = ctx.accounts.get(row.account)
+    if account is None or not isinstance(account.provider, AnswersQueries):
+        return None
+    with ctx.ledger.read() as tx:
+        broadcast = broadcasts.get(tx, row.broadcast_id)
+        rendition = broadcasts.rendition(tx, row.rendition_id)
+        batch = claims.rows(tx, row.broadcast_id, row.no, broadcast.audience_version_id, channel)
+        proved = claims.accepted_parts(tx, row.broadcast_id, row.no)
+    mine = [one for one in batch if one.seq == row.seq]
+    sealer = Sealer(ctx.ledger_id, row.broadcast_id, broadcast.purpose)
+    envelope = sealer.seal(mine, row.part, proved.get(row.part - 1))[0]
+    return await account.provider.lookup(rendition, envelope, since=from_ms(row.started_at))
+
+
+def _decide(ctx: Context, row: Row[Any], answer: Outcome | None) -> None:
+    now = to_ms(ctx.clock.now())
+    with ctx.ledger.write() as tx:
+        if isinstance(answer, Accepted):
+            more = row.part < len(broadcasts.rendition(tx, row.rendition_id).posts)
+            state = state_after(answer, more_parts=more)
+            claims.prove_attempt(tx, row.broadcast_id, row.no, row.attempt_id, answer.provider_message_id, now)
+            sweeps.settle_rows(tx, row.broadcast_id, [row.seq], int(state), None)
+        elif isinstance(answer, Rejected):
+            sweeps.settle_rows(tx, row.broadcast_id, [row.seq], int(DeliveryState.FAILED), answer.reason)
+        elif row.policy == Policy.AT_LEAST_ONCE and row.control == "released" and row.expires_at > now:
+            sweeps.settle_rows(tx, row.broadcast_id, [row.seq], int(DeliveryState.WAITING), sweeps.LOST)
+            anomalies.add(
+                tx, "possible repeat", sweeps.LOST, now, account=row.account, broadcast_id=row.broadcast_id, seq=row.seq
+            )
+        else:
+            sweeps.explain_rows(tx, row.broadcast_id, [row.seq], LEFT)

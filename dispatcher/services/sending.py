@@ -1,0 +1,120 @@
+"""Releases an approved broadcast, with an undo window that is held in the ledger, before anything is queued."""
+
+from datetime import datetime, timedelta
+
+from dispatcher.errors import ConfirmationWrong, IllegalTransition, LedgerHeld, NotPermitted, Refused, TooLate
+from dispatcher.ledger import broadcasts, controls
+from dispatcher.ledger.engine import Tx
+from dispatcher.model.broadcast import Broadcast, broadcast_id
+from dispatcher.model.clock import to_ms
+from dispatcher.model.kinds import Mode
+from dispatcher.model.person import Person
+from dispatcher.model.states import BroadcastState, ControlState
+from dispatcher.people import Right, require
+from dispatcher.services import approval, drafting, hold
+from dispatcher.services.context import Context
+from dispatcher.services.digests import require_unaltered
+
+
+def send(
+    ctx: Context, actor: Person, ref: str, *, confirm_audience: int, at: datetime | None = None, undo: int | None = None
+) -> Broadcast:
+    """Release at `at` (aware), or after the undo window of `undo` seconds. `confirm_audience` is what the person typed."""
+    require(actor, Right.SEND)
+    if why := hold.guard(ctx):
+        raise LedgerHeld(
+            "This ledger is on hold and sends nothing.", why=why, mend="dispatcher hold show, then hold release."
+        )
+    now = ctx.clock.now()
+    window = ctx.settings.dispatch.undo_seconds if undo is None else undo
+    release = max(at or now, now) + timedelta(seconds=0 if at and at > now else window)
+    with ctx.ledger.write() as tx:
+        broadcast = broadcasts.get(tx, broadcast_id(ref), lock=True)
+        _require_ready(ctx, tx, broadcast, confirm_audience)
+        expires = release + timedelta(seconds=broadcast.plan.expires_after)
+        controls.move(
+            tx, broadcast.id, ControlState.RELEASED, to_ms(now), release_at=to_ms(release), expires_at=to_ms(expires)
+        )
+        broadcasts.move(
+            tx, broadcast, BroadcastState.RELEASED, release_at=to_ms(release), expires_at=to_ms(expires)
+        )
+        broadcasts.note_act(
+            tx, "sent", to_ms(now), person_id=actor.id, broadcast_id=broadcast.id,
+            detail=f"{confirm_audience} people, release {release.isoformat(timespec='seconds')}",
+        )  # fmt: skip
+        released = broadcasts.get(tx, broadcast.id)
+    ring_what_is_due(ctx, released, now)
+    return released
+
+
+def ring_what_is_due(ctx: Context, broadcast: Broadcast, now: datetime) -> None:
+    """Ring at once what is due at once; the tick rings the rest."""
+    if broadcast.release_at is not None and broadcast.release_at <= now:
+        for channel in broadcast.plan.channels:
+            ctx.doorbell.ring(channel)
+
+
+def undo(ctx: Context, actor: Person, ref: str) -> Broadcast:
+    """Take a release back while its window is open. Nothing was queued, so nothing can slip out."""
+    require(actor, Right.PAUSE)
+    now = to_ms(ctx.clock.now())
+    with ctx.ledger.write() as tx:
+        broadcast = broadcasts.get(tx, broadcast_id(ref), lock=True)
+        rows = controls.of(tx, broadcast.id).values()
+        if broadcast.state is not BroadcastState.RELEASED:
+            raise IllegalTransition(f"{broadcast.ref} is {broadcast.state}; there is nothing to undo.")
+        if any(row.started_at is not None or row.release_at <= now for row in rows):
+            raise TooLate(
+                f"The undo window of {broadcast.ref} is over.", mend=f"dispatcher broadcast stop {broadcast.ref}"
+            )
+        controls.move(tx, broadcast.id, ControlState.PLANNED, now, release_at=None, expires_at=None)
+        broadcasts.move(tx, broadcast, BroadcastState.APPROVED, release_at=None, expires_at=None)
+        broadcasts.note_act(tx, "undone", now, person_id=actor.id, broadcast_id=broadcast.id)
+        return broadcasts.get(tx, broadcast.id)
+
+
+def _require_ready(ctx: Context, tx: Tx, broadcast: Broadcast, confirmed: int) -> None:
+    if broadcast.state is not BroadcastState.APPROVED:
+        _refuse_state(broadcast)
+    bound = require_unaltered(tx, broadcast)
+    template = ctx.catalogue.get(broadcast.template_id)
+    if missing := approval.missing_levels(tx, broadcast, template, bound):
+        raise NotPermitted(
+            f"{broadcast.ref} needs another approval.", why=f"Missing: {', '.join(missing)}.",
+            mend=f"dispatcher broadcast approve {broadcast.ref}",
+        )  # fmt: skip
+    if shut := drafting.gates_shut(tx, broadcast.plan.channels):
+        raise Refused(
+            f"The channel {shut[0]} is frozen.", mend=f"dispatcher channel thaw {shut[0]}, or draft without it."
+        )
+    _require_loopback(ctx, broadcast)
+    if confirmed != broadcast.audience_size:
+        raise ConfirmationWrong(
+            f"{confirmed} is not the size of this audience; nothing was sent.",
+            why=f"{broadcast.ref} goes to {broadcast.audience_size} people.",
+            mend="Look at dispatcher broadcast check, then type the size it shows.",
+        )
+
+
+def _refuse_state(broadcast: Broadcast) -> None:
+    before = {BroadcastState.DRAFT, BroadcastState.SUBMITTED, BroadcastState.RETURNED}
+    if broadcast.state in before:
+        raise NotPermitted(
+            f"{broadcast.ref} is {broadcast.state}; it is not approved.",
+            mend=f"dispatcher broadcast {'approve' if broadcast.state is BroadcastState.SUBMITTED else 'submit'} "
+            f"{broadcast.ref}",
+        )
+    raise IllegalTransition(
+        f"{broadcast.ref} is {broadcast.state}; it was sent or ended already.",
+        mend=f"dispatcher broadcast show {broadcast.ref}",
+    )
+
+
+def _require_loopback(ctx: Context, broadcast: Broadcast) -> None:
+    """A drill may only use accounts on this machine, whatever the settings have become since it was drafted."""
+    if broadcast.mode is not Mode.DRILL:
+        return
+    names = [name for some in broadcast.plan.accounts.values() for name in some]
+    for name in names:
+        if name in ctx.accounts and not ctx.accounts[name].is_loopback:
+            raise Refused(f"A drill cannot use {name}: it is not on this machine.", mend="Point it at the sandbox.")

@@ -1,0 +1,104 @@
+"""The tick: once a second it looks what is due and rings. Any number may run; alone it can finish everything."""
+
+from dispatcher.ledger import broadcasts, claims, controls, events, sweeps
+from dispatcher.ledger.engine import Tx
+from dispatcher.log import get
+from dispatcher.model.clock import to_ms
+from dispatcher.model.states import BroadcastState, ControlState
+from dispatcher.services import hold, reconciling
+from dispatcher.services.context import Context
+from dispatcher.services.dispatch import ensure_accounts, lateness_ms
+
+GRACE_MS = 15_000
+"""A lease this long over, with no sign of its worker, is broken: longer than any call may take."""
+INBOX_KEPT_MS = 24 * 3600 * 1000
+
+log = get(__name__)
+
+
+def tick(ctx: Context) -> None:
+    """Everything that is due now, each step in a transaction of its own."""
+    ensure_accounts(ctx)
+    if hold.guard(ctx):
+        return
+    now = to_ms(ctx.clock.now())
+    break_leases(ctx, now)
+    _expire(ctx, now)
+    _mark_late(ctx, now)
+    _fall_back(ctx, now)
+    _finish(ctx, now)
+    _ring(ctx, now)
+    _prune(ctx, now)
+
+
+def break_leases(ctx: Context, now: int) -> int:
+    """Batches of silent workers come back; what they were handing over is unknown. How many batches."""
+    with ctx.ledger.write() as tx:
+        found = claims.expired_leases(tx, now - GRACE_MS)
+        lost = sum(claims.break_lease(tx, broadcast, no, now) for broadcast, no in found)
+    if found:
+        log.warning("leases_broken", batches=len(found), unknown=lost)
+    return len(found)
+
+
+def _expire(ctx: Context, now: int) -> None:
+    with ctx.ledger.write() as tx:
+        for broadcast_id, channel in controls.expire(tx, now):
+            broadcasts.note_act(tx, "expired", now, door="program", broadcast_id=broadcast_id, channel=channel)
+            found = broadcasts.get(tx, broadcast_id)
+            if sweeps.all_expired(tx, broadcast_id) and found.state is not BroadcastState.EXPIRED:
+                broadcasts.move(tx, found, BroadcastState.EXPIRED)
+
+
+def _mark_late(ctx: Context, now: int) -> None:
+    with ctx.ledger.write() as tx:
+        for broadcast_id, channel in controls.mark_late(tx, now, now - lateness_ms(ctx)):
+            broadcasts.note_act(
+                tx, "late: waits for a person", now, door="program", broadcast_id=broadcast_id, channel=channel
+            )
+
+
+def _fall_back(ctx: Context, now: int) -> None:
+    with ctx.ledger.read() as tx:
+        waiting = sweeps.fallbacks(tx)
+    for control in waiting:
+        with ctx.ledger.write() as tx:
+            sweeps.release_fallbacks(tx, control, now)
+
+
+def _finish(ctx: Context, now: int) -> None:
+    with ctx.ledger.read() as tx:
+        over = sweeps.finished(tx)
+    for broadcast_id in over:
+        with ctx.ledger.write() as tx:
+            _close(tx, broadcast_id, now)
+
+
+def _close(tx: Tx, broadcast_id: int, now: int) -> None:
+    found = broadcasts.get(tx, broadcast_id, lock=True)
+    if broadcast_id not in sweeps.finished(tx):
+        return
+    controls.move(tx, broadcast_id, ControlState.DONE, now)
+    if found.state in (BroadcastState.RELEASED, BroadcastState.PAUSED):
+        broadcasts.move(tx, found, BroadcastState.DONE, closed_at=now)
+        broadcasts.note_act(tx, "done", now, door="program", broadcast_id=broadcast_id)
+
+
+def _ring(ctx: Context, now: int) -> None:
+    with ctx.ledger.read() as tx:
+        channels = set(controls.due_channels(tx, now, now - lateness_ms(ctx)))
+        news = events.anything_new(tx)
+    channels |= reconciling.due_channels(ctx)
+    for channel in sorted(channels):
+        ctx.doorbell.ring(channel)
+    if news:
+        ctx.doorbell.ring_events()
+
+
+def _prune(ctx: Context, now: int) -> None:
+    """Once an hour's worth of milliseconds at most: the first second of each."""
+    if now // 1000 % 3600:
+        return
+    kept = ctx.settings.dispatch.event_dedupe_days * 24 * 3600 * 1000
+    with ctx.ledger.write() as tx:
+        events.prune(tx, now - INBOX_KEPT_MS, now - kept)
