@@ -19,6 +19,8 @@ _QUICK = {
     "shared_buffers": "128MB",
 }
 
+_INIT = ("-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+
 
 def binaries() -> Path | None:
     """The folder of initdb and postgres: of PATH, else the newest of Debian's."""
@@ -43,8 +45,7 @@ class Server:
         as_owner = self._owned_by_another() if os.geteuid() == 0 else []
         data = self._folder / "data"
         subprocess.run(
-            [*as_owner, bin_dir / "initdb", "-D", data, "-U", "tests", "-A", "trust", "-E", "UTF8", "--no-sync"]
-            + ["--locale=C.UTF-8"],
+            [*as_owner, bin_dir / "initdb", "-D", data, "-U", "tests", *_INIT],
             check=True,
             capture_output=True,
             cwd=self._folder,

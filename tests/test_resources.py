@@ -84,6 +84,6 @@ def test_an_installed_package_uses_what_it_ships(tmp_path, monkeypatch):
 
 
 def test_a_missing_file_says_where_it_was_looked_for(tmp_path):
-    with pytest.raises(ConfigurationError, match="config/none.toml") as wrong:
+    with pytest.raises(ConfigurationError, match=r"config/none\.toml") as wrong:
         resources.find("config", "none.toml", tmp_path)
     assert str(tmp_path) in wrong.value.why

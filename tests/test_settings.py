@@ -90,7 +90,7 @@ def test_where_suggests_the_key_that_was_meant():
     with pytest.raises(ConfigurationError) as wrong:
         load().where("dispatch.lease_second")
     assert wrong.value.mend == ("Did you mean dispatch.lease_seconds?",)
-    with pytest.raises(ConfigurationError, match="no setting port.of"):
+    with pytest.raises(ConfigurationError, match=r"no setting port\.of"):
         load().where("port.of")
 
 

@@ -91,7 +91,7 @@ class Settings(BaseSettings):
         env: Mapping[str, str] | None = None,
         folder: Path | None = None,
     ) -> Self:
-        """The settings of this process. `overrides` (nested, or dotted keys) and `config` are flags of the command line.
+        """The settings of this process. `overrides` (nested, or dotted keys) and `config` are flags of a call.
 
         `env` stands for the process's environment; with it no site file is looked for unless `folder` or
         DISPATCHER_CONFIG says where. Raises ConfigurationError with the place of what is wrong.
