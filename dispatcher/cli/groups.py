@@ -17,11 +17,20 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 def _remember(call: click.Context, option: click.Parameter, value: Any) -> None:
     """Keep a global option in the session, whether it stood before or behind the command."""
     if value not in (None, False) and option.name:
-        setattr(call.ensure_object(Session), option.name, bool(value) if option.name == "no_color" else value)
+        setattr(call.ensure_object(Session), option.name, value)
 
 
-def _everywhere(flags: tuple[str, ...], text: str, **more: Any) -> click.Option:
-    return click.Option(flags, help=text, expose_value=False, callback=_remember, **more)
+class _NoColor(click.Option):
+    """NO_COLOR counts whatever it says, as long as it says something (no-color.org)."""
+
+    def value_from_envvar(self, ctx: click.Context) -> Any:
+        return True if self.resolve_envvar_value(ctx) else None
+
+
+def _everywhere(
+    flags: tuple[str, ...], text: str, kind: type[click.Option] = click.Option, **more: Any
+) -> click.Option:
+    return kind(flags, help=text, expose_value=False, callback=_remember, **more)
 
 
 def everywhere() -> list[click.Parameter]:
@@ -29,7 +38,7 @@ def everywhere() -> list[click.Parameter]:
     return [
         _everywhere(("--json", "json"), "One JSON object on stdout.", is_flag=True),
         _everywhere(("--plain", "plain"), "No colour, no frames: one line per event.", is_flag=True),
-        _everywhere(("--no-color", "no_color"), "No colour.", is_flag=True, flag_value="1", type=str, envvar="NO_COLOR"),
+        _everywhere(("--no-color", "no_color"), "No colour.", _NoColor, is_flag=True, envvar="NO_COLOR"),
         _everywhere(("--config", "config"), "Site settings (TOML).", type=_FILE),
         _everywhere(("--work-dir", "work_dir"), "Folder of the ledger and its files.", type=_FOLDER),
         _everywhere(("--as", "who"), "Who acts, by name. Without a token: drill only.", metavar="WHO"),
@@ -66,6 +75,13 @@ class Noun(click.Group):
 
     command_class = Verb
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """A noun alone asks for nothing: its help goes to stderr and the call is no success."""
+        if not args and not ctx.resilient_parsing:
+            click.echo(self.get_help(ctx), err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -78,7 +94,7 @@ class Noun(click.Group):
 class Nouns(Noun):
     """The root: knows each noun by a line of help and imports its module when it is used."""
 
-    def __init__(self, *args: Any, nouns: Mapping[str, str], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, nouns: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.nouns = nouns
 
@@ -90,11 +106,14 @@ class Nouns(Noun):
         """The command; its module is imported now."""
         if cmd_name not in self.nouns:
             return super().get_command(ctx, cmd_name)
-        loaded: click.Command = import_module(f"dispatcher.cli.{cmd_name}").command
+        loaded: click.Command = import_module(self.nouns[cmd_name][0]).command
         return loaded
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """From the table, so that help imports nothing."""
-        rows = [*self.nouns.items(), *((n, c.get_short_help_str()) for n, c in self.commands.items())]
+        rows = [
+            *((n, text) for n, (_, text) in self.nouns.items()),
+            *((n, c.get_short_help_str()) for n, c in self.commands.items()),
+        ]
         with formatter.section("Commands"):
             formatter.write_dl(rows)

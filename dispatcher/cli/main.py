@@ -13,24 +13,27 @@ from dispatcher.cli.session import Session
 from dispatcher.errors import DispatcherError
 
 NOUNS = {
-    "demo": "A rehearsal on this machine with invented people; exit 0 if the sums reconcile.",
-    "init": "Write a commented site configuration.",
-    "doctor": "Check settings, ledger, Redis, templates and accounts; each failure with its mend.",
-    "config": "Where a setting comes from; the schema of all.",
-    "up": "Run web, worker and beat, and restart what stops.",
-    "person": "Who may act: add, list, remove, token.",
-    "audience": "Import and look at the people to tell.",
-    "suppression": "Addresses that must not be contacted.",
-    "template": "List, read and lint message templates.",
-    "incident": "What happened: open, update, promise, close.",
-    "fact": "What is known about an incident, and how surely.",
-    "broadcast": "Draft, check, approve, send and account for a message.",
-    "channel": "List, freeze, thaw and probe channels.",
-    "reconcile": "Ask vendors about deliveries whose answer was lost.",
-    "ledger": "Recount every sum from its rows.",
-    "hold": "Look at, and release, a ledger that starts held.",
-    "sandbox": "Run the pretend vendors.",
+    "demo": ("dispatcher.rehearsal.command", "A rehearsal on this machine with invented people."),
+    "init": ("dispatcher.cli.init", "Write a commented site configuration."),
+    "doctor": ("dispatcher.cli.doctor", "Check settings, ledger, Redis, templates and accounts."),
+    "config": ("dispatcher.cli.config", "Where a setting comes from; the schema of all."),
+    "up": ("dispatcher.cli.up", "Run web, worker and beat, and restart what stops."),
+    "person": ("dispatcher.cli.person", "Who may act: add, list, remove, token."),
+    "audience": ("dispatcher.cli.audience", "Import and look at the people to tell."),
+    "suppression": ("dispatcher.cli.suppression", "Addresses that must not be contacted."),
+    "template": ("dispatcher.cli.template", "List, read and lint message templates."),
+    "incident": ("dispatcher.cli.incident", "What happened: open, update, promise, close."),
+    "fact": ("dispatcher.cli.fact", "What is known about an incident, and how surely."),
+    "broadcast": ("dispatcher.cli.broadcast", "Draft, check, approve, send and account for a message."),
+    "channel": ("dispatcher.cli.channel", "List, freeze, thaw and probe channels."),
+    "reconcile": ("dispatcher.cli.reconcile", "Ask vendors about deliveries whose answer was lost."),
+    "ledger": ("dispatcher.cli.ledger", "Recount every sum from its rows."),
+    "hold": ("dispatcher.cli.hold", "Look at, and release, a ledger that starts held."),
+    "sandbox": ("dispatcher.cli.sandbox", "Run the pretend vendors."),
 }
+"""Noun to module and help. Named rather than imported: help loads none of them, and rehearsals stand above the
+command line. Each module has a `command`."""
+
 SHELLS = ("bash", "zsh", "fish")
 
 

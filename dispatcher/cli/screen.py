@@ -74,8 +74,12 @@ def width(text: str) -> int:
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
+class Styled(str):
+    """A cell of our own making whose colour is wanted; anything else is made harmless."""
+
+
 def _cell(value: Any) -> str:
-    return value if isinstance(value, str) and "\x1b" in value else printable(number(value))
+    return value if isinstance(value, Styled) else printable(number(value))
 
 
 def _pad(text: str, columns: int, right: bool) -> str:
@@ -89,7 +93,9 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     right = [bool(rows) and all(isinstance(row[i], int | float | None) for row in rows) for i in range(len(headers))]
     widths = [max(width(click.unstyle(r[i])) for r in [list(headers), *body]) for i in range(len(headers))]
     lines = [[*headers], *body]
-    return "\n".join("  ".join(_pad(c, w, r) for c, w, r in zip(line, widths, right, strict=True)).rstrip() for line in lines)
+    return "\n".join(
+        "  ".join(_pad(c, w, r) for c, w, r in zip(line, widths, right, strict=True)).rstrip() for line in lines
+    )
 
 
 def pairs(items: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from dispatcher.services.context import Context
+    from dispatcher.settings import Settings
 
 
 @dataclass
@@ -27,13 +28,20 @@ class Session:
     overrides: dict[str, object] = field(default_factory=dict)
 
     @cached_property
+    def settings(self) -> "Settings":
+        """The settings alone, for commands that must work without a ledger."""
+        from dispatcher.settings import Settings, layers
+
+        flags = {"work_dir": str(self.work_dir.absolute())} if self.work_dir else {}
+        env = layers.process_environment() | {"DISPATCHER_CONFIG": str(self.config)} if self.config else None
+        return Settings.load(overrides={**flags, **self.overrides}, env=env)
+
+    @cached_property
     def ctx(self) -> "Context":
         """The joined parts, built once and only for commands that need them."""
         from dispatcher.bootstrap import build
-        from dispatcher.settings import Settings
 
-        overrides = {"work_dir": self.work_dir, **self.overrides}
-        return build(Settings.load(overrides=overrides, config=self.config))
+        return build(self.settings)
 
     @property
     def color(self) -> bool | None:

@@ -1,0 +1,260 @@
+"""The verbs before a broadcast leaves: draft, edit, check, preview, test, submit, approve, return, reject."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dispatcher.cli.actor import acting, acting_on
+from dispatcher.cli.groups import Verb
+from dispatcher.cli.screen import badge, number, pairs, printable, say, show, table
+from dispatcher.cli.session import Session, pass_session
+from dispatcher.errors import Refused, UsageError
+from dispatcher.model.kinds import Channel, Mode, Severity
+
+if TYPE_CHECKING:
+    from dispatcher.model.broadcast import Broadcast
+
+_REASON = click.option("--reason", default="", metavar="TEXT", help="Why; kept in the timeline.")
+
+
+def comma_list(_call: click.Context, _option: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
+    """`--channel email,sms --channel social` as three words."""
+    return tuple(word.strip() for value in values for word in value.split(",") if word.strip())
+
+
+def channels_of(words: Sequence[str]) -> tuple[Channel, ...]:
+    """Words as channels."""
+    known = [channel.value for channel in Channel]
+    if strange := [word for word in words if word not in known]:
+        raise UsageError(f"{strange[0]!r} is no channel.", mend=f"Use {', '.join(known)}.")
+    return tuple(Channel(word) for word in words)
+
+
+def fact_pairs(words: Sequence[str]) -> dict[tuple[str, str | None], object]:
+    """`name=value`, or `name@fr=value` for one language."""
+    facts: dict[tuple[str, str | None], object] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"--fact {word!r} is not name=value.", mend='Like --fact service="Sign-in".')
+        stem, _, locale = name.strip().partition("@")
+        facts[stem, locale or None] = value
+    return facts
+
+
+def _facts(files: Sequence[Path], words: Sequence[str]) -> dict[tuple[str, str | None], object]:
+    from dispatcher.services.facts import read_file
+
+    facts: dict[tuple[str, str | None], object] = {}
+    for file in files:
+        facts |= read_file(file)
+    return facts | fact_pairs(words)
+
+
+def _fact_options(command: Any) -> Any:
+    command = click.option(
+        "--fact", "words", multiple=True, metavar="NAME=VALUE", help="A fact; NAME@fr= for one language."
+    )(command)
+    return click.option(
+        "--facts",
+        "files",
+        multiple=True,
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="TOML or JSON.",
+    )(command)
+
+
+def shown(broadcast: "Broadcast") -> dict[str, object]:
+    """A broadcast as JSON, without counts."""
+    return {
+        "ref": broadcast.ref,
+        "state": broadcast.state,
+        "mode": broadcast.mode,
+        "title": broadcast.title,
+        "template": broadcast.template_id,
+        "channels": list(broadcast.plan.channels),
+        "version": broadcast.version,
+        "digest": broadcast.digest,
+        "audience_size": broadcast.audience_size,
+        "release_at": broadcast.release_at,
+        "expires_at": broadcast.expires_at,
+    }
+
+
+@click.command(cls=Verb)
+@click.option("--template", required=True, metavar="ID", help="Which message; dispatcher template list.")
+@click.option("--audience", default="", metavar="NAME", help="Whom; dispatcher audience list.")
+@click.option("--channel", "channels", multiple=True, callback=comma_list, help="email,sms,social,chat.")
+@click.option("--account", "accounts", multiple=True, callback=comma_list, help="Our accounts, in order of use.")
+@click.option("--incident", default="", metavar="REF", help="What it is about; its facts come along.")
+@_fact_options
+@click.option("--mode", type=click.Choice([m.value for m in Mode]), help="Default: the incident's or the site's.")
+@click.option("--severity", type=click.Choice([s.value for s in Severity]), help="Default: the incident's.")
+@click.option("--title", default="", help="How we call it among ourselves.")
+@click.option("--expires-hours", type=click.FloatRange(min=0, min_open=True), help="Later than this nothing is sent.")
+@click.option("--key", "request_key", default="", help="The same key again gives the same broadcast.")
+@pass_session
+def draft(session: Session, /, channels: Sequence[str], mode: str | None, severity: str | None, **asked: Any) -> None:
+    """Draft a broadcast; prints its REF."""
+    from dispatcher.services import drafting
+
+    facts = _facts(asked.pop("files"), asked.pop("words"))
+    wanted = drafting.Draft(
+        channels=channels_of(channels),
+        mode=Mode(mode) if mode else None,
+        severity=Severity(severity) if severity else None,
+        facts=facts,
+        **asked,
+    )
+    made = drafting.draft(session.ctx, acting(session, wanted.mode), wanted)
+    say(session, f"{badge(made.mode)}\nDrafted {made.ref}. Next: dispatcher broadcast check {made.ref}")
+    show(session, shown(made), made.ref)
+
+
+@click.command(cls=Verb)
+@click.argument("ref")
+@_fact_options
+@click.option("--title", default="", help="A new title.")
+@pass_session
+def edit(session: Session, ref: str, words: Sequence[str], files: Sequence[Path], title: str) -> None:
+    """Change facts or title; an approval is void then."""
+    from dispatcher.services import drafting
+
+    made = drafting.edit(session.ctx, acting_on(session, ref), ref, _facts(files, words), title)
+    show(
+        session,
+        shown(made),
+        f"{made.ref} is version {made.version}, a draft again. Next: dispatcher broadcast check {made.ref}",
+    )
+
+
+@click.command(cls=Verb)
+@click.argument("ref")
+@pass_session
+def check(session: Session, ref: str) -> None:
+    """Every finding, whom it would reach, how, and what it costs; exit 4 if it may not go out."""
+    from dispatcher.services import checking
+
+    result = checking.check(session.ctx, ref)
+    plain = result.as_dict()
+    show(session, plain, lambda: _check_words(plain))
+    if plain["blocked"]:
+        raise Refused(
+            f"{ref} may not go out like this.",
+            why="See the findings marked ✖.",
+            mend=f"dispatcher broadcast edit {ref} --fact NAME=VALUE",
+        )
+
+
+_MARK = {"error": "✖", "warning": "!", "info": "·"}
+
+
+def _check_words(plain: dict[str, Any]) -> str:
+    findings = [
+        f"{_MARK.get(f['severity'], '·')} {f['code']}  {printable(f['what'])}"
+        + (f"\n    {printable(f['mend'])}" if f.get("mend") else "")
+        for f in plain["findings"]
+    ]
+    rows = [
+        [c, *(p.get(k) for k in ("planned", "suppressed", "segments", "requests", "cost", "eta"))]
+        for c, p in plain["channels"].items()
+    ]
+    plan = table(["channel", "planned", "suppressed", "segments", "requests", "cost", "eta s"], rows)
+    size = f"audience_size {number(plain['audience_size'])}"
+    return "\n".join(["\n".join(findings) or "✔ Nothing to mend.", "", plan, "", size])
+
+
+@click.command(cls=Verb)
+@click.argument("ref")
+@click.option("--recipient", metavar="ADDRESS", help="As this person gets it.")
+@pass_session
+def preview(session: Session, ref: str, recipient: str | None) -> None:
+    """Every message as it will be sent: the longest, an empty and a non-Latin recipient, or one you name."""
+    from dispatcher.services import checking
+
+    found = checking.preview(session.ctx, ref, recipient=recipient)
+    plain = [one.as_dict() for one in found]
+    show(session, {"ref": ref, "previews": plain}, lambda: "\n\n".join(map(_preview_words, plain)))
+
+
+def _preview_words(one: dict[str, Any]) -> str:
+    head = click.style(f"── {one['channel']} · {one['locale']} · {printable(one.get('why', ''))}", bold=True)
+    parts = [f"{name}\n{printable(text, lines=True)}" for name, text in one["parts"].items() if name != "html"]
+    return "\n".join([head, *parts])
+
+
+@click.command(cls=Verb)
+@click.argument("ref")
+@click.option(
+    "--to", "to", multiple=True, required=True, callback=comma_list, metavar="ADDRESS", help="One of us; marked [TEST]."
+)
+@pass_session
+def test(session: Session, ref: str, to: Sequence[str]) -> None:
+    """Send it to named addresses of ours, marked as a test."""
+    from dispatcher.services import testing
+
+    sent = testing.send_test(session.ctx, acting_on(session, ref), ref, to=list(to))
+    show(
+        session,
+        {"ref": ref, "sent": sent},
+        lambda: table(["to", "channel", "outcome"], [[s["to"], s["channel"], s["outcome"]] for s in sent]),
+    )
+
+
+@click.command(cls=Verb)
+@click.argument("ref")
+@pass_session
+def submit(session: Session, ref: str) -> None:
+    """Freeze words, people and plan under a digest, and ask for approval."""
+    from dispatcher.services import approval
+
+    made = approval.submit(session.ctx, acting_on(session, ref), ref)
+    words = {"submitted": made.ref, "audience_size": made.audience_size, "digest": made.digest}
+    say(session, f"{badge(made.mode)}\nNext, another person: dispatcher broadcast approve {made.ref}")
+    show(session, shown(made), pairs(words))
+
+
+@click.command(cls=Verb)
+@click.argument("ref")
+@click.option("--digest", "seen", default="", help="The digest you looked at, or its start: refused if it is another.")
+@pass_session
+def approve(session: Session, ref: str, seen: str) -> None:
+    """A second person's yes to exactly these words, people and plan."""
+    from dispatcher.services import approval
+
+    made = approval.approve(session.ctx, acting_on(session, ref), ref, seen=seen)
+    words = f"{made.ref} is {made.state}."
+    if made.state == "approved":
+        words += f" Next: dispatcher broadcast send {made.ref}"
+    else:
+        words += " Another approval is needed."
+    show(session, shown(made), words)
+
+
+@click.command("return", cls=Verb)
+@click.argument("ref")
+@_REASON
+@pass_session
+def give_back(session: Session, ref: str, reason: str) -> None:
+    """Send it back for edit, with a reason."""
+    from dispatcher.services import approval
+
+    made = approval.return_for_edit(session.ctx, acting_on(session, ref), ref, reason)
+    show(session, shown(made), f"{made.ref} is returned. Next: dispatcher broadcast edit {made.ref}")
+
+
+@click.command(cls=Verb)
+@click.argument("ref")
+@_REASON
+@pass_session
+def reject(session: Session, ref: str, reason: str) -> None:
+    """End it, with a reason."""
+    from dispatcher.services import approval
+
+    made = approval.reject(session.ctx, acting_on(session, ref), ref, reason)
+    show(session, shown(made), f"{made.ref} is rejected.")
+
+
+VERBS = (draft, edit, check, preview, test, submit, approve, give_back, reject)

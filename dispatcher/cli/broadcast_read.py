@@ -1,0 +1,127 @@
+"""The verbs that only look: show, report, export."""
+
+import csv
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from dispatcher.cli.broadcast_compose import shown
+from dispatcher.cli.groups import Verb
+from dispatcher.cli.progress import View, sum_line
+from dispatcher.cli.screen import as_json, badge, number, pairs, printable, say, show, table
+from dispatcher.cli.session import Session, join_words, pass_session
+from dispatcher.model.states import TERMS
+
+
+@click.command("show", cls=Verb)
+@click.argument("ref", required=False)
+@pass_session
+def look(session: Session, ref: str | None) -> None:
+    """Every sum of a broadcast and why; without REF, the newest broadcasts."""
+    from dispatcher.services import accounting
+
+    if ref is None:
+        found = [shown(one) for one in accounting.recent(session.ctx)]
+        show(session, {"broadcasts": found}, lambda: _list_words(found))
+        return
+    view = accounting.show(session.ctx, ref).as_dict()
+    show(session, view, lambda: view_words(view))
+
+
+def _list_words(found: list[dict[str, Any]]) -> str:
+    if not found:
+        return "No broadcast yet. Begin with: dispatcher broadcast draft --template ID --audience NAME"
+    rows = [[one["ref"], str(one["mode"]).upper(), one["state"], one["audience_size"], one["title"]] for one in found]
+    return table(["ref", "mode", "state", "people", "title"], rows)
+
+
+def view_words(view: View) -> str:
+    """Mode, approval, a table of every term, and the reasons one level down."""
+    head = badge(view["mode"], test_endpoint=bool(view["test_endpoints"]))
+    facts = {
+        "broadcast": f"{view['ref']} {view.get('title', '')}",
+        "state": view["state"],
+        "audience_size": number(view["audience_size"]),
+        "approved_by": join_words(view["approved_by"]) if view["approved_by"] else "nobody",
+        "digest": view["digest"] or "none yet",
+    }
+    used = [term for term in TERMS if view["total"].get(term)] or ["held"]
+    rows = [[name, terms["planned"], *(terms[term] for term in used)] for name, terms in view["channels"].items()]
+    rows.append(["total", view["total"]["planned"], *(view["total"][term] for term in used)])
+    parts = [head, pairs(facts), table(["channel", "planned", *used], rows), sum_line(view["total"]), _why(view)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _why(view: View) -> str:
+    lines = []
+    for name, terms in view["channels"].items():
+        for term, reasons in terms.get("reasons", {}).items():
+            lines += [
+                f"{name} {term}: {printable(reason) or 'no reason given'} {number(count)}"
+                for reason, count in reasons.items()
+            ]
+    return "\n".join(lines)
+
+
+@click.command(cls=Verb)
+@click.argument("ref")
+@click.option("--into", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Folder to write to.")
+@click.option("--open", "look_at", is_flag=True, help="Open it in the browser.")
+@pass_session
+def report(session: Session, ref: str, into: Path, look_at: bool) -> None:
+    """Write the report: one HTML file that needs nothing else."""
+    from dispatcher.services.report import write_report
+
+    path = write_report(session.ctx, ref, into)
+    show(session, {"ref": ref, "report": path}, str(path))
+    if look_at:
+        click.launch(path.resolve().as_uri())
+
+
+@click.command(cls=Verb)
+@click.argument("ref")
+@click.option("--unreached", is_flag=True, help="Only people whom no channel reached.")
+@click.option("--format", "form", type=click.Choice(["csv", "json"]), help="Default csv; --json means json lines.")
+@click.option("--to", "target", type=click.Path(dir_okay=False, path_type=Path), help="File instead of stdout.")
+@pass_session
+def export(session: Session, ref: str, unreached: bool, form: str | None, target: Path | None) -> None:
+    """One row per delivery: who, where, what became of it and why. CSV is safe to open in a spreadsheet."""
+    from dispatcher.cli.actor import acting_on
+    from dispatcher.services import exporting
+
+    rows = exporting.rows(session.ctx, acting_on(session, ref), ref, unreached=unreached)
+    write = _as_json if session.json or form == "json" else _as_csv
+    count = _to_file(target, rows, write) if target else write(rows, sys.stdout)
+    say(session, f"{number(count)} rows" + (f" in {target}" if target else ""))
+
+
+def _to_file(
+    target: Path, rows: Iterator[Mapping[str, Any]], write: Callable[[Iterator[Mapping[str, Any]], IO[str]], int]
+) -> int:
+    """Names and addresses: readable by their owner alone."""
+    target.touch(mode=0o600)
+    with target.open("w", encoding="utf-8", newline="") as file:
+        return write(rows, file)
+
+
+def _as_json(rows: Iterator[Mapping[str, Any]], out: IO[str]) -> int:
+    count = 0
+    for count, row in enumerate(rows, start=1):  # noqa: B007 - the last number is the result
+        out.write(as_json(row) + "\n")
+    return count
+
+
+def _as_csv(rows: Iterator[Mapping[str, Any]], out: IO[str]) -> int:
+    writer, count = None, 0
+    for count, row in enumerate(rows, start=1):  # noqa: B007 - the last number is the result
+        if writer is None:
+            writer = csv.writer(out)
+            writer.writerow(row)
+        writer.writerow(row.values())
+    return count
+
+
+VERBS: tuple[Any, ...] = (look, report, export)

@@ -1,0 +1,142 @@
+"""A broadcast under way, shown: a frame for a terminal, one line per change for a log or a screen reader."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dispatcher.cli.screen import as_json, badge, number
+from dispatcher.cli.session import Session
+from dispatcher.model.states import TERMS
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_SETTLED = ("accepted", "delivered", "failed", "unknown", "suppressed", "expired", "cancelled")
+_TOLD = (
+    "delivered",
+    "accepted",
+    "failed",
+    "unknown",
+    "expired",
+    "cancelled",
+    "suppressed",
+    "held",
+    "pending",
+    "sending",
+)
+
+View = Mapping[str, Any]
+"""What `broadcast show --json` prints."""
+
+
+def settled(terms: Mapping[str, int]) -> int:
+    """Deliveries for which nothing is left to do on our side."""
+    return sum(terms.get(term, 0) for term in _SETTLED)
+
+
+def told(terms: Mapping[str, int]) -> str:
+    """`delivered 790, failed 4, pending 18`."""
+    return ", ".join(f"{term} {number(terms[term])}" for term in _TOLD if terms.get(term))
+
+
+def lines(view: View, last: Mapping[str, str], now: datetime) -> Iterator[tuple[str, str]]:
+    """(channel, line) for each channel that changed since `last`."""
+    for channel, terms in view["channels"].items():
+        state = f"{number(settled(terms))} of {number(terms['planned'])}: {told(terms) or 'nothing yet'}"
+        if last.get(channel) != state:
+            yield channel, state
+
+
+def follow(session: Session, views: Iterable[View], now: "Clock") -> View | None:
+    """Show every view until there are no more; the last one."""
+    if session.json:
+        return _follow_json(views)
+    if session.plain or not click.get_text_stream("stdout").isatty():
+        return _follow_plain(views, now)
+    return _follow_live(session, views)
+
+
+class Clock:
+    """A callable that says what time it is."""
+
+    def __init__(self, clock: Any) -> None:
+        self._clock = clock
+
+    def __call__(self) -> datetime:
+        moment: datetime = self._clock.now()
+        return moment
+
+
+def _follow_json(views: Iterable[View]) -> View | None:
+    view, last = None, ""
+    for view in views:
+        if (line := as_json(view)) != last:
+            click.echo(line)
+            last = line
+    return view
+
+
+def _follow_plain(views: Iterable[View], now: Clock) -> View | None:
+    view, last, state = None, {}, ""
+    for view in views:
+        if view["state"] != state:
+            state = view["state"]
+            click.echo(f"{now():%H:%M:%S} {view['ref']} {state}")
+        for channel, line in list(lines(view, last, now())):
+            last[channel] = line
+            click.echo(f"{now():%H:%M:%S} {channel} {line}")
+    return view
+
+
+def _follow_live(session: Session, views: Iterable[View]) -> View | None:
+    from rich.console import Console
+    from rich.live import Live
+
+    view = None
+    with Live(console=Console(no_color=session.no_color), refresh_per_second=8, transient=False) as live:
+        for view in views:
+            live.update(frame(view))
+    return view
+
+
+def frame(view: View) -> "RenderableType":
+    """The broadcast as a block of lines: mode, title, a bar per channel, the people reached."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    head = Text.from_ansi(badge(view["mode"], test_endpoint=bool(view["test_endpoints"])))
+    title = Text(f"{view['ref']} {view.get('title', '')}  {view['state']}", style="bold")
+    grid = Table.grid(padding=(0, 2))
+    for channel, terms in view["channels"].items():
+        grid.add_row(Text(channel, style="bold"), bar(terms), _count(terms), Text(told(terms)))
+    return Group(head, title, grid)
+
+
+def _count(terms: Mapping[str, int]) -> Any:
+    from rich.text import Text
+
+    return Text(f"{number(settled(terms))}/{number(terms['planned'])}", justify="right")
+
+
+def bar(terms: Mapping[str, int], wide: int = 24) -> Any:
+    """Full blocks for what is done, light ones for what failed or is unknown, blanks for what waits."""
+    from rich.text import Text
+
+    planned = max(terms["planned"], 1)
+    good = sum(terms.get(term, 0) for term in ("accepted", "delivered"))
+    bad = settled(terms) - good
+    solid, light = good * wide // planned, -(-bad * wide // planned)
+    light = min(light, wide - solid)
+    text = Text("█" * solid, style="green")
+    text.append("▒" * light, style="yellow")
+    text.append("░" * (wide - solid - light), style="dim")
+    return text
+
+
+def sum_line(terms: Mapping[str, int]) -> str:
+    """`2,000 planned = 1,893 delivered + 66 failed + ...`."""
+    parts = " + ".join(f"{number(terms[term])} {term}" for term in TERMS if terms.get(term))
+    return f"{number(terms['planned'])} planned = {parts or '0'}"

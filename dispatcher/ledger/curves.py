@@ -1,0 +1,60 @@
+"""What a report draws: how many got how far after how long, and how many people were reached at all.
+
+Instants are put into steps, so that a curve has at most about a thousand points whatever the size of the broadcast.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row
+
+from dispatcher.ledger.engine import Tx
+from dispatcher.model.broadcast import BATCH
+
+_POINTS = 1000
+
+
+def accepted(tx: Tx, broadcast_id: int, since: int) -> Sequence[Row[Any]]:
+    """channel, wait (ms after `since`), count: from attempts, so by request and not by delivery."""
+    last = tx.scalar("SELECT max(finished_at) FROM attempt WHERE broadcast_id = :b AND accepted > 0", b=broadcast_id)
+    return tx.all(
+        "SELECT b.channel, (a.finished_at - :since) / :step * :step AS wait, sum(a.accepted) AS count FROM attempt a"
+        " JOIN batch b ON b.broadcast_id = a.broadcast_id AND b.no = a.no"
+        " WHERE a.broadcast_id = :b AND a.accepted > 0 AND a.finished_at IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2",
+        b=broadcast_id, since=since, step=_step(last, since),
+    )  # fmt: skip
+
+
+def delivered(tx: Tx, broadcast_id: int, since: int) -> Sequence[Row[Any]]:
+    """wait (ms after `since`), count: when the vendors said so; an event that names no time counts from its arrival."""
+    at = "coalesce(occurred_at, received_at)"
+    where = "broadcast_id = :b AND type = 'delivered'"
+    last = tx.scalar(f"SELECT max({at}) FROM event WHERE {where}", b=broadcast_id)
+    return tx.all(
+        f"SELECT ({at} - :since) / :step * :step AS wait, count(*) AS count FROM event WHERE {where} GROUP BY 1 ORDER BY 1",
+        b=broadcast_id, since=since, step=_step(last, since),
+    )  # fmt: skip
+
+
+def _step(last: int | None, since: int) -> int:
+    return max(1, ((last or since) - since) // _POINTS)
+
+
+def people_reached(tx: Tx, broadcast_id: int) -> int:
+    """Distinct people with a delivery that a vendor accepted or delivered; our own social accounts are no people."""
+    found = tx.scalar(
+        "SELECT count(DISTINCT d.rid) FROM batch b JOIN delivery d ON d.broadcast_id = b.broadcast_id"
+        f" AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
+        " WHERE b.broadcast_id = :b AND b.channel <> 'social' AND d.state IN (5, 6)",
+        b=broadcast_id,
+    )
+    return int(found or 0)
+
+
+def by_rendition(tx: Tx, broadcast_id: int) -> dict[int, int]:
+    """Deliveries planned for each rendition."""
+    rows = tx.all(
+        "SELECT rendition_id, sum(size) AS count FROM batch WHERE broadcast_id = :b GROUP BY rendition_id",
+        b=broadcast_id,
+    )
+    return {row.rendition_id: int(row.count) for row in rows}
