@@ -82,11 +82,6 @@ class Doorbell:
             self._give_up_for_now(fault)
             return None
 
-    def others_waiting(self, channel: Channel | str) -> bool:
-        """Whether another queue has a ring that waits for a free hand: time for a long drain to give way."""
-        others = [queue for queue in QUEUES if queue != str(channel)]
-        return any((self.waiting(others) or {}).values())
-
     def close(self) -> None:
         """Let go of the connections."""
         with self._lock:
@@ -149,7 +144,7 @@ class Doorbell:
 
 def _faults() -> tuple[type[BaseException], ...]:
     """What a broker that is gone, full or confused makes its clients raise; loaded when first needed."""
-    from kombu.exceptions import KombuError
+    from kombu.exceptions import ChannelError, ConnectionError, KombuError
     from redis.exceptions import RedisError
 
-    return (OSError, KombuError, RedisError)
+    return (OSError, KombuError, ConnectionError, ChannelError, RedisError)

@@ -1,0 +1,168 @@
+"""The loop of a child: results, errors, a soft limit in the main thread, and when a drain gives way."""
+
+import asyncio
+import signal
+import threading
+import time
+
+import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+
+from workers import child
+from workers.child import Loop, Stop, Turn
+
+
+@pytest.fixture
+def loop():
+    loop = Loop()
+    yield loop
+    loop.close()
+
+
+@pytest.fixture
+def soft_limit():
+    """Raises in this, the main, thread after so many seconds, as billiard's handler does."""
+
+    def exceeded(*_):
+        raise SoftTimeLimitExceeded
+
+    former = signal.signal(signal.SIGALRM, exceeded)
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, former)
+
+
+async def answer():
+    await asyncio.sleep(0)
+    return threading.current_thread().name
+
+
+def test_a_coroutine_runs_on_the_loops_own_thread(loop):
+    assert loop.run(answer()) == "loop"
+    assert loop.run(answer()) == "loop"
+
+
+@pytest.mark.parametrize("kind", [ValueError, TimeoutError, asyncio.CancelledError])
+def test_its_error_is_the_callers(loop, kind):
+    async def fail():
+        raise kind("why")
+
+    with pytest.raises(BaseException) as raised:
+        loop.run(fail())
+    assert "Cancelled" in type(raised.value).__name__ or raised.type is kind
+    assert loop.run(answer()) == "loop", "the loop goes on"
+
+
+def test_a_soft_limit_cancels_and_waits_until_all_is_wound_up(loop, soft_limit):
+    told = []
+
+    async def work():
+        try:
+            await asyncio.sleep(30)
+        finally:
+            await asyncio.sleep(0.2)
+            told.append("wrote what it knew")
+
+    soft_limit(0.2)
+    with pytest.raises(SoftTimeLimitExceeded):
+        loop.run(work())
+    assert told == ["wrote what it knew"]
+
+
+def test_a_soft_limit_is_not_taken_for_an_error_of_the_work(loop, soft_limit):
+    swallowed = []
+
+    async def busy():
+        while True:
+            try:
+                time.sleep(0.001)
+                await asyncio.sleep(0)
+            except Exception as error:
+                swallowed.append(error)
+
+    soft_limit(0.2)
+    with pytest.raises(SoftTimeLimitExceeded):
+        loop.run(busy())
+    assert swallowed == []
+    assert loop.run(answer()) == "loop", "nothing of the cancelled work is left to run"
+
+
+def test_the_waiting_thread_looks_up_now_and_then(loop):
+    looks = []
+    loop.run(asyncio.sleep(0.55), meanwhile=lambda: looks.append(threading.current_thread()))
+    assert 2 <= len(looks) <= 6
+    assert set(looks) == {threading.main_thread()}
+
+
+def test_closing_cancels_what_still_runs():
+    loop, ended = Loop(), []
+
+    async def for_ever():
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(True)
+
+    async def begin():
+        loop.kept = asyncio.create_task(for_ever())
+        await asyncio.sleep(0.01)
+
+    loop.run(begin())
+    loop.close()
+    assert ended == [True]
+    assert loop._loop.is_closed()
+
+
+class Bell:
+    def __init__(self, **counts):
+        self.counts, self.asked = counts, []
+
+    def waiting(self, queues=()):
+        self.asked.append(tuple(queues))
+        return {queue: self.counts.get(queue, 0) for queue in queues} if self.counts else None
+
+
+def turn(monkeypatch, bell, *, seconds, stopping=False, others=("sms", "tick")):
+    turn = Turn(lambda: stopping, bell, others)
+    monkeypatch.setattr(turn, "_began", time.monotonic() - seconds)
+    turn.look()
+    return turn
+
+
+def test_a_drain_keeps_its_first_moments_to_itself(monkeypatch):
+    bell = Bell(sms=1)
+    assert not turn(monkeypatch, bell, seconds=0).is_over()
+    assert bell.asked == []
+
+
+def test_then_it_gives_way_to_whoever_waits(monkeypatch):
+    over = turn(monkeypatch, Bell(tick=1), seconds=1)
+    assert over.gave_way
+    assert over.is_over()
+
+
+@pytest.mark.parametrize("bell", [Bell(email=5), Bell(sms=0), Bell()])
+def test_and_goes_on_when_nobody_waits_or_nobody_knows(monkeypatch, bell):
+    assert not turn(monkeypatch, bell, seconds=1).is_over()
+
+
+def test_a_worker_of_one_queue_never_asks(monkeypatch):
+    bell = Bell(sms=1)
+    assert not turn(monkeypatch, bell, seconds=1, others=()).is_over()
+    assert bell.asked == []
+
+
+def test_stopping_ends_every_turn(monkeypatch):
+    over = turn(monkeypatch, Bell(), seconds=0, stopping=True)
+    assert over.is_over()
+    assert not over.gave_way
+
+
+def test_the_workers_word_reaches_its_children(monkeypatch):
+    stop = Stop()
+    assert not stop()
+    try:
+        child.worker_is_stopping()
+        assert stop()
+    finally:
+        child._worker_stopping[0] = 0

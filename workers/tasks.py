@@ -1,0 +1,34 @@
+"""The three tasks. Each looks at the ledger, does what is due for about two seconds, and rings again for the rest."""
+
+from dispatcher.doorbell import APPLY_EVENTS, DRAIN, TICK
+from dispatcher.services import dispatch, events, ticking
+from workers.app import app, here
+from workers.schedule import SECONDS
+
+
+@app.task(name=DRAIN)
+def drain(channel: str) -> None:
+    """Claim and hand over the due batches of one channel."""
+    child = here()
+    turn = child.turn(channel)
+    drained = child.loop.run(dispatch.drain(child.ctx, channel, stopping=turn.is_over), meanwhile=turn.look)
+    if drained.more or turn.gave_way:
+        child.ctx.doorbell.ring(channel)
+
+
+@app.task(name=APPLY_EVENTS)
+def apply_events() -> None:
+    """Apply the provider events that were stored."""
+    ctx = here().ctx
+    if events.apply(ctx):
+        ctx.doorbell.ring_events()
+
+
+@app.task(name=TICK)
+def tick() -> None:
+    """Ring what is due: releases, retries, expired leases, reminders."""
+    child = here()
+    now = child.ctx.clock.monotonic()
+    if now - child.ticked_at >= SECONDS / 2:
+        child.ticked_at = now
+        ticking.tick(child.ctx)
