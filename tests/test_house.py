@@ -26,8 +26,6 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "m
 FORBIDDEN_WORDS = re.compile(r"(?i)(campaign|blast|blocklist|cronjob)")
 CANVAS_WORDS = ("chord", "group", "chain", "chunks", "signature")
 CANVAS = {f"celery{room}.{word}" for room in ("", ".canvas") for word in CANVAS_WORDS}
-    f"celery{room}.{word}" for room in ("", ".canvas") for word in ("chord", "group", "chain", "chunks", "signature")
-}
 PUBLIC_ROUTES = {
     ("POST", "/webhooks/{account}"),
     ("POST", "/unsubscribe/{token}"),
