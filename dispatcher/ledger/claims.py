@@ -232,34 +232,33 @@ def intend(tx: Tx, claim: Claim, account: str, requests: Sequence[Request], now:
             for r in requests
         ],
     )
-    changed = tx.change(
-        "UPDATE delivery SET state = 3, tries = tries + 1, attempt_id = r.id"
-        f" FROM {tx.rows_of({'id': 'int', 'lo': 'int', 'hi': 'int'})} r"
-        " WHERE delivery.broadcast_id = :b AND delivery.seq BETWEEN r.lo AND r.hi AND delivery.state = 0",
-        b=claim.broadcast_id, rows=tx.pack((r.attempt_id, r.first_seq, r.last_seq) for r in requests),
-    )  # fmt: skip
+    changed = tx.change_each(
+        "UPDATE delivery SET state = 3, tries = tries + 1, attempt_id = ?"
+        " WHERE broadcast_id = ? AND seq BETWEEN ? AND ? AND state = 0",
+        [(r.attempt_id, claim.broadcast_id, r.first_seq, r.last_seq) for r in requests],
+    )
     return changed == total
 
 
 def record(tx: Tx, broadcast_id: int, no: int, findings: Sequence[Finding], closings: Sequence[Closing], now: int) -> int:
     """Write what calls came to; how many deliveries it moved. A row that has since been lifted by proof stays."""
     lock_batches(tx, broadcast_id, [no])
-    changed = tx.change(
-        "UPDATE delivery SET state = r.state, reason = r.reason"
-        f" FROM {tx.rows_of({'id': 'int', 'lo': 'int', 'hi': 'int', 'state': 'int', 'reason': 'text'})} r"
-        " WHERE delivery.broadcast_id = :b AND delivery.seq BETWEEN r.lo AND r.hi AND delivery.attempt_id = r.id"
-        " AND (delivery.state = 3 OR (delivery.state = 4 AND r.state <> 4))",
-        b=broadcast_id,
-        rows=tx.pack((f.attempt_id, f.first_seq, f.last_seq, int(f.state), f.reason) for f in findings),
-    )  # fmt: skip
-    tx.change(
-        "UPDATE attempt SET finished_at = :now, outcome = r.outcome, accepted = r.accepted,"
-        " provider_message_id = r.pmid, reason = r.reason"
-        f" FROM {tx.rows_of({'id': 'int', 'outcome': 'text', 'accepted': 'int', 'pmid': 'text', 'reason': 'text'})} r"
-        " WHERE attempt.broadcast_id = :b AND attempt.no = :no AND attempt.id = r.id",
-        now=now, b=broadcast_id, no=no,
-        rows=tx.pack((c.attempt_id, c.outcome, c.accepted, c.provider_message_id, c.reason) for c in closings),
-    )  # fmt: skip
+    changed = tx.change_each(
+        "UPDATE delivery SET state = ?, reason = ? WHERE broadcast_id = ? AND seq BETWEEN ? AND ? AND attempt_id = ?"
+        " AND (state = 3 OR (state = 4 AND ? <> 4))",
+        [
+            (int(f.state), f.reason, broadcast_id, f.first_seq, f.last_seq, f.attempt_id, int(f.state))
+            for f in findings
+        ],
+    )
+    tx.change_each(
+        "UPDATE attempt SET finished_at = ?, outcome = ?, accepted = ?, provider_message_id = ?, reason = ?"
+        " WHERE broadcast_id = ? AND no = ? AND id = ?",
+        [
+            (now, c.outcome, c.accepted, c.provider_message_id, c.reason, broadcast_id, no, c.attempt_id)
+            for c in closings
+        ],
+    )
     if changed == sum(f.size for f in findings):
         _shift(tx, broadcast_id, no, findings)
     else:

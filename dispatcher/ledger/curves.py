@@ -31,7 +31,8 @@ def delivered(tx: Tx, broadcast_id: int, since: int) -> Sequence[Row[Any]]:
     where = "broadcast_id = :b AND type = 'delivered'"
     last = tx.scalar(f"SELECT max({at}) FROM event WHERE {where}", b=broadcast_id)
     return tx.all(
-        f"SELECT ({at} - :since) / :step * :step AS wait, count(*) AS count FROM event WHERE {where} GROUP BY 1 ORDER BY 1",
+        f"SELECT ({at} - :since) / :step * :step AS wait, count(*) AS count FROM event WHERE {where}"
+        " GROUP BY 1 ORDER BY 1",
         b=broadcast_id, since=since, step=_step(last, since),
     )  # fmt: skip
 

@@ -95,10 +95,11 @@ class Tx:
         marks = ", ".join([mark] * len(columns))
         self._driver().executemany(f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING", rows)
 
-    def change_many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """One statement for many parameter sets."""
-        if rows:
-            self.connection.execute(_clause(sql), list(rows))
+    def change_each(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        """One prepared statement with `?` marks for many rows, through the driver; how many rows it changed in all."""
+        cursor = self._driver()
+        cursor.executemany(sql if self.is_sqlite else sql.replace("?", "%s"), rows)
+        return int(cursor.rowcount)
 
     def rows_of(self, columns: Mapping[str, str]) -> str:
         """A FROM item that reads `:rows` (see `pack`) as a table with these columns and types (`int` or `text`)."""
