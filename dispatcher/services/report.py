@@ -90,10 +90,12 @@ def _acts(view: BroadcastView) -> tuple[Act, ...]:
 
 def _words(tx: Tx, broadcast: int) -> tuple[Words, ...]:
     planned = curves.by_rendition(tx, broadcast)
-    return tuple(
-        Words(f"{one.channel} · {one.locale}" + (f" · {one.variant}" if one.variant else ""), _text(one), planned.get(key, 0))
-        for key, one in broadcasts.renditions(tx, broadcast).items()
-    )  # fmt: skip
+    found = broadcasts.renditions(tx, broadcast).items()
+    return tuple(Words(_label(one), _text(one), planned.get(key, 0)) for key, one in found)
+
+
+def _label(rendition: Rendition) -> str:
+    return " · ".join(filter(None, (rendition.channel, rendition.locale, rendition.variant)))
 
 
 def _text(rendition: Rendition) -> str:
