@@ -27,9 +27,9 @@ def add(
 
 
 def of_broadcast(tx: Tx, broadcast_id: int) -> Sequence[Row[Any]]:
-    """Open ones of a broadcast, counted by kind: kind, count, latest."""
+    """Open ones of a broadcast, counted by kind: kind, n, latest."""
     return tx.all(
-        "SELECT kind, count(*) AS count, max(at) AS latest FROM anomaly WHERE broadcast_id = :b AND settled_at IS NULL"
+        "SELECT kind, count(*) AS n, max(at) AS latest FROM anomaly WHERE broadcast_id = :b AND settled_at IS NULL"
         " GROUP BY kind ORDER BY kind",
         b=broadcast_id,
     )  # fmt: skip

@@ -95,7 +95,7 @@ def editors(tx: Tx, broadcast_id: int) -> set[int]:
 def replace_renditions(tx: Tx, broadcast_id: int, renditions: Sequence[Rendition]) -> dict[tuple[str, str, str], int]:
     """Store the renditions of a submitted version; their ids by (channel, locale, variant)."""
     tx.change("DELETE FROM rendition WHERE broadcast_id = :b", b=broadcast_id)
-    ids = {}
+    ids: dict[tuple[str, str, str], int] = {}
     for one in renditions:
         slots = [[s.tag, s.name, s.form, s.default] for s in one.slots]
         ids[(one.channel, one.locale, one.variant)] = int(

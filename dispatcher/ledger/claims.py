@@ -94,7 +94,8 @@ def claim(tx: Tx, channel: str, owner: str, now: int, latest: int, lease_ms: int
     """Take the most urgent due batch, by severity, release time and place; None if there is none."""
     suffix = "" if tx.is_sqlite else " FOR UPDATE OF b SKIP LOCKED"
     found = tx.one(
-        "SELECT b.broadcast_id, b.no, b.rendition_id, b.account, b.hash, b.fence, b.tries, b.crashes, c.policy, c.scope,"
+        "SELECT b.broadcast_id, b.no, b.rendition_id, b.account, b.hash, b.fence, b.tries, b.crashes,"
+        " c.policy, c.scope,"
         f" c.request_size, c.expires_at, c.started_at {_DUE} ORDER BY c.rank, c.release_at, b.no LIMIT 1{suffix}",
         channel=channel, now=now, latest=latest,
     )  # fmt: skip
@@ -106,7 +107,8 @@ def claim(tx: Tx, channel: str, owner: str, now: int, latest: int, lease_ms: int
     )  # fmt: skip
     if found.started_at is None:
         tx.change(
-            "UPDATE control SET started_at = :now WHERE broadcast_id = :b AND channel = :channel AND started_at IS NULL",
+            "UPDATE control SET started_at = :now"
+            " WHERE broadcast_id = :b AND channel = :channel AND started_at IS NULL",
             now=now, b=found.broadcast_id, channel=channel,
         )  # fmt: skip
     broadcast = tx.one("SELECT audience_version_id, purpose FROM broadcast WHERE id = :b", b=found.broadcast_id)
@@ -146,7 +148,8 @@ def suppressed_in_batch(tx: Tx, claim: Claim) -> dict[int, str]:
     found = tx.all(
         "SELECT d.seq, min(s.reason) AS reason FROM delivery d"
         " JOIN recipient r ON r.version_id = :v AND r.rid = d.rid"
-        f" JOIN suppression s ON s.channel = :channel AND s.address = r.{ADDRESS[claim.channel]} AND s.removed_at IS NULL"
+        f" JOIN suppression s ON s.channel = :channel AND s.address = r.{ADDRESS[claim.channel]}"
+        f" AND s.removed_at IS NULL"
         " AND (s.scope = 'all' OR s.scope = :scope)"
         " WHERE d.broadcast_id = :b AND d.seq BETWEEN :lo AND :hi AND d.state = 0 GROUP BY d.seq",
         v=claim.version_id, channel=claim.channel, scope=claim.scope, b=claim.broadcast_id,
@@ -228,7 +231,18 @@ def intend(tx: Tx, claim: Claim, account: str, requests: Sequence[Request], now:
         "attempt",
         ("broadcast_id", "no", "id", "first_seq", "last_seq", "size", "part", "account", "fence", "started_at"),
         [
-            (claim.broadcast_id, claim.no, r.attempt_id, r.first_seq, r.last_seq, r.size, r.part, account, claim.fence, now)
+            (
+                claim.broadcast_id,
+                claim.no,
+                r.attempt_id,
+                r.first_seq,
+                r.last_seq,
+                r.size,
+                r.part,
+                account,
+                claim.fence,
+                now,
+            )
             for r in requests
         ],
     )
@@ -240,16 +254,15 @@ def intend(tx: Tx, claim: Claim, account: str, requests: Sequence[Request], now:
     return changed == total
 
 
-def record(tx: Tx, broadcast_id: int, no: int, findings: Sequence[Finding], closings: Sequence[Closing], now: int) -> int:
+def record(
+    tx: Tx, broadcast_id: int, no: int, findings: Sequence[Finding], closings: Sequence[Closing], now: int
+) -> int:
     """Write what calls came to; how many deliveries it moved. A row that has since been lifted by proof stays."""
     lock_batches(tx, broadcast_id, [no])
     changed = tx.change_each(
         "UPDATE delivery SET state = ?, reason = ? WHERE broadcast_id = ? AND seq BETWEEN ? AND ? AND attempt_id = ?"
         " AND (state = 3 OR (state = 4 AND ? <> 4))",
-        [
-            (int(f.state), f.reason, broadcast_id, f.first_seq, f.last_seq, f.attempt_id, int(f.state))
-            for f in findings
-        ],
+        [(int(f.state), f.reason, broadcast_id, f.first_seq, f.last_seq, f.attempt_id, int(f.state)) for f in findings],
     )
     tx.change_each(
         "UPDATE attempt SET finished_at = ?, outcome = ?, accepted = ?, provider_message_id = ?, reason = ?"

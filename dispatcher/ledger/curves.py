@@ -18,7 +18,7 @@ def accepted(tx: Tx, broadcast_id: int, since: int) -> Sequence[Row[Any]]:
     """channel, wait (ms after `since`), count: from attempts, so by request and not by delivery."""
     last = tx.scalar("SELECT max(finished_at) FROM attempt WHERE broadcast_id = :b AND accepted > 0", b=broadcast_id)
     return tx.all(
-        "SELECT b.channel, (a.finished_at - :since) / :step * :step AS wait, sum(a.accepted) AS count FROM attempt a"
+        "SELECT b.channel, (a.finished_at - :since) / :step * :step AS wait, sum(a.accepted) AS n FROM attempt a"
         " JOIN batch b ON b.broadcast_id = a.broadcast_id AND b.no = a.no"
         " WHERE a.broadcast_id = :b AND a.accepted > 0 AND a.finished_at IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2",
         b=broadcast_id, since=since, step=_step(last, since),
@@ -31,7 +31,7 @@ def delivered(tx: Tx, broadcast_id: int, since: int) -> Sequence[Row[Any]]:
     where = "broadcast_id = :b AND type = 'delivered'"
     last = tx.scalar(f"SELECT max({at}) FROM event WHERE {where}", b=broadcast_id)
     return tx.all(
-        f"SELECT ({at} - :since) / :step * :step AS wait, count(*) AS count FROM event WHERE {where}"
+        f"SELECT ({at} - :since) / :step * :step AS wait, count(*) AS n FROM event WHERE {where}"
         " GROUP BY 1 ORDER BY 1",
         b=broadcast_id, since=since, step=_step(last, since),
     )  # fmt: skip
@@ -55,7 +55,7 @@ def people_reached(tx: Tx, broadcast_id: int) -> int:
 def by_rendition(tx: Tx, broadcast_id: int) -> dict[int, int]:
     """Deliveries planned for each rendition."""
     rows = tx.all(
-        "SELECT rendition_id, sum(size) AS count FROM batch WHERE broadcast_id = :b GROUP BY rendition_id",
+        "SELECT rendition_id, sum(size) AS n FROM batch WHERE broadcast_id = :b GROUP BY rendition_id",
         b=broadcast_id,
     )
-    return {row.rendition_id: int(row.count) for row in rows}
+    return {row.rendition_id: int(row.n) for row in rows}

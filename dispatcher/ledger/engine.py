@@ -35,7 +35,7 @@ def sqlite_module() -> ModuleType:
 def wal_is_safe(version: tuple[int, ...]) -> bool:
     """Whether this SQLite has the fix for the WAL-reset race (sqlite.org, releases 3.51.3, 3.50.7, 3.44.6)."""
     fixed = {(3, 50): 7, (3, 44): 6}
-    return version >= (3, 51, 3) or version[2] >= fixed.get(version[:2], 1_000)
+    return version >= (3, 51, 3) or version[2] >= fixed.get((version[0], version[1]), 1_000)
 
 
 def journal_mode() -> str:

@@ -39,7 +39,8 @@ def store(tx: Tx, account: str, received_at: int, url: str, headers: Mapping[str
 def unapplied(tx: Tx, limit: int) -> Sequence[Row[Any]]:
     """The oldest posts that wait: id, account, received_at, url, headers, body, tries."""
     return tx.all(
-        "SELECT id, account, received_at, url, headers, body, tries FROM inbox WHERE state = 0 ORDER BY id LIMIT :limit",
+        "SELECT id, account, received_at, url, headers, body, tries"
+        " FROM inbox WHERE state = 0 ORDER BY id LIMIT :limit",
         limit=limit,
     )
 
@@ -60,7 +61,8 @@ def close(tx: Tx, ids: Sequence[int], state: int, error: str | None = None) -> N
 def keep(tx: Tx, reports: Sequence[Report], received_at: int) -> None:
     """Every event once; one that is known already changes nothing."""
     rows = [
-        (r.hash, r.account, r.broadcast_id, r.seq, r.type, r.occurred_at, received_at, r.reason or None) for r in reports
+        (r.hash, r.account, r.broadcast_id, r.seq, r.type, r.occurred_at, received_at, r.reason or None)
+        for r in reports
     ]
     columns = ("hash", "account", "broadcast_id", "seq", "type", "occurred_at", "received_at", "reason")
     tx.insert_new("event", columns, rows)
@@ -83,9 +85,7 @@ def fold(tx: Tx, broadcast_id: int, proofs: Mapping[int, tuple[DeliveryState, st
     )  # fmt: skip
     if not moved:
         return 0
-    tx.change(
-        f"UPDATE delivery AS d SET state = r.state, reason = r.reason FROM {joined}", b=broadcast_id, rows=rows
-    )
+    tx.change(f"UPDATE delivery AS d SET state = r.state, reason = r.reason FROM {joined}", b=broadcast_id, rows=rows)
     _shift(tx, broadcast_id, moved)
     return sum(row.n for row in moved)
 
@@ -98,7 +98,8 @@ def _shift(tx: Tx, broadcast_id: int, moved: Sequence[Row[Any]]) -> None:
     for (was, now), rows in sorted(pairs.items()):
         lost, won = DeliveryState(was).name.lower(), DeliveryState(now).name.lower()
         tx.change(
-            f"UPDATE batch SET {lost} = {lost} - r.n, {won} = {won} + r.n FROM {tx.rows_of({'no': 'int', 'n': 'int'})} r"
+            f"UPDATE batch SET {lost} = {lost} - r.n, {won} = {won} + r.n"
+            f" FROM {tx.rows_of({'no': 'int', 'n': 'int'})} r"
             " WHERE batch.broadcast_id = :b AND batch.no = r.no",
             b=broadcast_id, rows=tx.pack(rows),
         )  # fmt: skip

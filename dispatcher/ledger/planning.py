@@ -50,7 +50,8 @@ def expand(tx: Tx, broadcast_id: int, version_id: int, scopes: Sequence[str], gr
     tx.change(
         "INSERT INTO delivery (broadcast_id, seq, rid, state, reason)"
         " SELECT :b, :base + row_number() OVER (ORDER BY r.rid) - 1, r.rid,"
-        f" CASE WHEN s.address IS NULL THEN {_FALLBACK if group.fallback else _WAITING} ELSE {_SUPPRESSED} END, s.reason"
+        f" CASE WHEN s.address IS NULL THEN {_FALLBACK if group.fallback else _WAITING}"
+        f" ELSE {_SUPPRESSED} END, s.reason"
         f" FROM recipient r LEFT JOIN ({_suppressed(scopes)}) s ON s.address = r.{column}"
         f" WHERE r.version_id = :v AND r.{column} IS NOT NULL AND {where}",
         base=first_no * BATCH, **shared, **_scope_values(scopes),
@@ -62,7 +63,9 @@ def expand_accounts(tx: Tx, broadcast_id: int, rendition_id: int, accounts: Sequ
     """One delivery per account of ours, each in a batch of its own that is bound to the account."""
     for no, account in enumerate(accounts, start=first_no):
         tx.change(
-            "INSERT INTO delivery (broadcast_id, seq, rid, state) VALUES (:b, :seq, 0, 0)", b=broadcast_id, seq=no * BATCH
+            "INSERT INTO delivery (broadcast_id, seq, rid, state) VALUES (:b, :seq, 0, 0)",
+            b=broadcast_id,
+            seq=no * BATCH,
         )
         tx.change(
             "INSERT INTO batch (broadcast_id, no, channel, rendition_id, account, size, hash, waiting)"
@@ -131,7 +134,8 @@ def _cut(tx: Tx, broadcast_id: int, version_id: int, group: Group, column: str, 
     )
     made = tx.change(
         "INSERT INTO batch (broadcast_id, no, channel, rendition_id, size, hash, waiting, fallback, suppressed)"
-        f" SELECT :b, d.seq / {BATCH}, :channel, :rendition, count(*), {digest}, sum(CASE d.state WHEN 0 THEN 1 ELSE 0 END),"
+        f" SELECT :b, d.seq / {BATCH}, :channel, :rendition, count(*), {digest},"
+        f" sum(CASE d.state WHEN 0 THEN 1 ELSE 0 END),"
         " sum(CASE d.state WHEN 2 THEN 1 ELSE 0 END), sum(CASE d.state WHEN 1 THEN 1 ELSE 0 END)"
         " FROM (SELECT seq, rid, state FROM delivery WHERE broadcast_id = :b AND seq >= :base ORDER BY seq) d"
         f" JOIN recipient r ON r.version_id = :v AND r.rid = d.rid GROUP BY d.seq / {BATCH}",

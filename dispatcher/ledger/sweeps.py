@@ -9,6 +9,7 @@ from sqlalchemy import Row
 from dispatcher.ledger import claims
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import BATCH
+from dispatcher.model.states import DeliveryState
 
 LOST = "sent again, as its answer was lost: may have come twice"
 
@@ -23,7 +24,7 @@ def fallbacks(tx: Tx) -> Sequence[Row[Any]]:
 
 
 def release_fallbacks(tx: Tx, control: Row[Any], now: int) -> int:
-    """Free those whose first channel failed or stayed silent too long; cancel those who were reached. How many moved."""
+    """Free those whose first channel failed or stayed silent too long; cancel the reached. How many moved."""
     silent = now - (control.fallback_after or 0)
     first = (
         "SELECT p.state, a.finished_at FROM delivery p JOIN batch pb"
@@ -45,7 +46,8 @@ def release_fallbacks(tx: Tx, control: Row[Any], now: int) -> int:
     ]  # fmt: skip
     claims.lock_batches(tx, control.broadcast_id, numbers)
     freed = tx.change(
-        f"UPDATE delivery SET state = 0, reason = NULL{mine} AND (NOT EXISTS ({first}) OR EXISTS (SELECT 1 FROM ({first}) x"
+        f"UPDATE delivery SET state = 0, reason = NULL{mine} AND (NOT EXISTS ({first})"
+        f" OR EXISTS (SELECT 1 FROM ({first}) x"
         " WHERE x.state IN (1, 7) OR (x.state = 5 AND x.finished_at < :silent)))",
         silent=silent, **values,
     )  # fmt: skip
@@ -60,12 +62,13 @@ def release_fallbacks(tx: Tx, control: Row[Any], now: int) -> int:
 
 
 def unknown_due(tx: Tx, channel: str, before: int, limit: int) -> Sequence[Row[Any]]:
-    """Unknown deliveries whose attempt began before this instant, oldest first, with what is needed to ask about them."""
+    """Unknown deliveries whose attempt began before this instant, the oldest first, with what a look-up needs."""
     return tx.all(
         "SELECT d.broadcast_id, d.seq, d.rid, d.attempt_id, a.account, a.part, a.started_at, b.rendition_id, b.no,"
         " c.policy, c.state AS control, c.expires_at, d.tries FROM batch b"
         " JOIN control c ON c.broadcast_id = b.broadcast_id AND c.channel = b.channel"
-        f" JOIN delivery d ON d.broadcast_id = b.broadcast_id AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
+        f" JOIN delivery d ON d.broadcast_id = b.broadcast_id"
+        f" AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
         f" JOIN attempt a ON a.broadcast_id = d.broadcast_id AND a.no = b.no AND a.id = d.attempt_id"
         " WHERE b.channel = :channel AND b.unknown > 0 AND d.state = 4 AND a.started_at <= :before"
         " AND (d.reason IS NULL OR d.reason NOT LIKE 'left by policy%') ORDER BY a.started_at LIMIT :limit",
@@ -73,17 +76,27 @@ def unknown_due(tx: Tx, channel: str, before: int, limit: int) -> Sequence[Row[A
     )  # fmt: skip
 
 
+def in_state(tx: Tx, broadcast_id: int, state: DeliveryState) -> list[int]:
+    """Every delivery of a broadcast in this state; reads only batches that have one."""
+    rows = tx.all(
+        "SELECT d.seq FROM batch b JOIN delivery d ON d.broadcast_id = b.broadcast_id"
+        f" AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
+        f" WHERE b.broadcast_id = :b AND b.{state.name.lower()} > 0 AND d.state = :state ORDER BY d.seq",
+        b=broadcast_id, state=int(state),
+    )  # fmt: skip
+    return [row.seq for row in rows]
+
+
 def settle_rows(
-    tx: Tx, broadcast_id: int, seqs: Sequence[int], state: int, reason: str | None
+    tx: Tx, broadcast_id: int, seqs: Sequence[int], was: DeliveryState, to: DeliveryState, reason: str | None
 ) -> int:
-    """Unknown deliveries get a state by evidence, policy or a person; how many did."""
+    """Deliveries get another state by evidence, policy or a person; how many did."""
     numbers = sorted({seq // BATCH for seq in seqs})
     claims.lock_batches(tx, broadcast_id, numbers)
-    moved = tx.change(
-        f"UPDATE delivery AS d SET state = :state, reason = :reason FROM {tx.rows_of({'seq': 'int'})} r"
-        " WHERE d.broadcast_id = :b AND d.seq = r.seq AND d.state = 4",
-        state=state, reason=reason, b=broadcast_id, rows=tx.pack((seq,) for seq in seqs),
-    )  # fmt: skip
+    moved = tx.change_each(
+        "UPDATE delivery SET state = ?, reason = ? WHERE broadcast_id = ? AND seq = ? AND state = ?",
+        [(int(to), reason, broadcast_id, seq, int(was)) for seq in seqs],
+    )
     for no in numbers:
         claims.recount(tx, broadcast_id, no, no)
     return moved
@@ -91,11 +104,10 @@ def settle_rows(
 
 def explain_rows(tx: Tx, broadcast_id: int, seqs: Sequence[int], reason: str) -> None:
     """Say why unknown deliveries stay so."""
-    tx.change(
-        f"UPDATE delivery AS d SET reason = :reason FROM {tx.rows_of({'seq': 'int'})} r"
-        " WHERE d.broadcast_id = :b AND d.seq = r.seq AND d.state = 4",
-        reason=reason, b=broadcast_id, rows=tx.pack((seq,) for seq in seqs),
-    )  # fmt: skip
+    tx.change_each(
+        "UPDATE delivery SET reason = ? WHERE broadcast_id = ? AND seq = ? AND state = 4",
+        [(reason, broadcast_id, seq) for seq in seqs],
+    )
 
 
 def finished(tx: Tx) -> list[int]:
@@ -111,4 +123,6 @@ def finished(tx: Tx) -> list[int]:
 
 def all_expired(tx: Tx, broadcast_id: int) -> bool:
     """Whether every channel of a broadcast has expired."""
-    return tx.one("SELECT 1 FROM control WHERE broadcast_id = :b AND state <> 'expired' LIMIT 1", b=broadcast_id) is None
+    return (
+        tx.one("SELECT 1 FROM control WHERE broadcast_id = :b AND state <> 'expired' LIMIT 1", b=broadcast_id) is None
+    )

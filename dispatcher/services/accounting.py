@@ -54,9 +54,9 @@ class BroadcastView:
     @property
     def total(self) -> dict[str, int]:
         """Every term over all channels."""
-        return {
-            term: sum(view.terms.get(term, 0) for view in self.channels.values()) for term in TERMS
-        } | {"planned": sum(view.planned for view in self.channels.values())}
+        return {term: sum(view.terms.get(term, 0) for view in self.channels.values()) for term in TERMS} | {
+            "planned": sum(view.planned for view in self.channels.values())
+        }
 
     @property
     def reconciles(self) -> bool:
@@ -110,7 +110,7 @@ def show(ctx: Context, ref: str, *, reasons: bool = True) -> BroadcastView:
         approvals = broadcasts.approvals(tx, broadcast.id, broadcast.digest or "")
         author = tx.scalar("SELECT name FROM person WHERE id = :id", id=broadcast.author_id)
         incident = incidents.get(tx, broadcast.incident_id).ref if broadcast.incident_id else ""
-        odd = {row.kind: row.count for row in anomalies.of_broadcast(tx, broadcast.id)}
+        odd = {row.kind: row.n for row in anomalies.of_broadcast(tx, broadcast.id)}
         lines = _timeline(tx, broadcast.id) if reasons else ()
         held = meta.get(tx, "hold")
     return BroadcastView(
@@ -173,7 +173,7 @@ def _reasons(tx: Tx, broadcast: int) -> dict[str, dict[str, dict[str, int]]]:
     told: dict[str, dict[str, dict[str, int]]] = {}
     for row in counts.reasons(tx, broadcast):
         term = DeliveryState(row.state).name.lower()
-        told.setdefault(row.channel, {}).setdefault(term, {})[row.reason or "no reason given"] = row.count
+        told.setdefault(row.channel, {}).setdefault(term, {})[row.reason or "no reason given"] = row.n
     return told
 
 

@@ -42,7 +42,7 @@ def submit(ctx: Context, actor: Person, ref: str) -> Broadcast:
 
 
 def approve(ctx: Context, actor: Person, ref: str, *, seen: str = "") -> Broadcast:
-    """A second person's yes to exactly the stored digest. `seen`: the digest (or its start) that the person looked at."""
+    """A second person's yes to exactly the stored digest. `seen`: the digest that was looked at, or its start."""
     require(actor, Right.APPROVE)
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
@@ -53,7 +53,9 @@ def approve(ctx: Context, actor: Person, ref: str, *, seen: str = "") -> Broadca
         bound = require_unaltered(tx, broadcast)
         if seen and not bound.startswith(seen.lower()):
             raise Refused(
-                f"{broadcast.ref} is not the version you looked at.", mend="Preview it again, then approve.", code="E-DIG"
+                f"{broadcast.ref} is not the version you looked at.",
+                mend="Preview it again, then approve.",
+                code="E-DIG",
             )
         if actor.id in {row.person_id for row in broadcasts.approvals(tx, broadcast.id, bound)}:
             raise NotPermitted(f"{actor.name} has approved it already.", mend="Another person's yes is needed.")
@@ -101,9 +103,7 @@ def _submitted(tx: Tx, ref: str) -> Broadcast:
     return broadcast
 
 
-def _decline(
-    ctx: Context, actor: Person, ref: str, reason: str, decision: str, to: BroadcastState
-) -> Broadcast:
+def _decline(ctx: Context, actor: Person, ref: str, reason: str, decision: str, to: BroadcastState) -> Broadcast:
     require(actor, Right.APPROVE)
     if not reason.strip():
         raise Refused("A reason is missing.", mend="--reason TEXT")
@@ -123,9 +123,7 @@ def scope_of(purpose: Purpose) -> str:
     return "promotional" if purpose is Purpose.PROMOTIONAL else "all"
 
 
-def _plan(
-    tx: Tx, ctx: Context, broadcast: Broadcast, template: Template, rendered: list[Rendition], now: int
-) -> None:
+def _plan(tx: Tx, ctx: Context, broadcast: Broadcast, template: Template, rendered: list[Rendition], now: int) -> None:
     ids = broadcasts.replace_renditions(tx, broadcast.id, rendered)
     words = briefing.locales(tx, broadcast, template, rendered)
     fallback = {one.channel: one for one in broadcast.plan.fallback}
@@ -135,7 +133,8 @@ def _plan(
         controls.add(
             tx, broadcast.id, channel, rank=broadcast.severity.rank, policy=broadcast.plan.policy[channel],
             request_size=broadcast.plan.request_size[channel], scope=scope_of(broadcast.purpose), changed_at=now,
-            fallback_for=after.instead_of if after else None, fallback_after=after.after_seconds * 1000 if after else None,
+            fallback_for=after.instead_of if after else None,
+            fallback_after=after.after_seconds * 1000 if after else None,
         )  # fmt: skip
         next_no = _plan_channel(tx, broadcast, channel, ids, words, next_no)
 
@@ -160,4 +159,3 @@ def _plan_channel(
         group = planning.Group(channel, ids[(channel, locale, "")], mine, fallback=waits)
         first_no = planning.expand(tx, broadcast.id, broadcast.audience_version_id, scopes, group, first_no)
     return first_no
-

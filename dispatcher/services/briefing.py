@@ -5,11 +5,13 @@ from datetime import datetime
 
 from dispatcher.compose.brief import Brief, Organisation
 from dispatcher.compose.facts import read_facts
+from dispatcher.compose.parts import parse
 from dispatcher.compose.rendering import render
 from dispatcher.ledger import incidents, planning
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast
-from dispatcher.model.fact import Fact, FactState, sheet
+from dispatcher.model.fact import Fact, sheet
+from dispatcher.model.kinds import FactState
 from dispatcher.model.rendition import Rendition
 from dispatcher.model.template import Template
 from dispatcher.services.context import Context
@@ -96,7 +98,8 @@ def _locale_map(tx: Tx, broadcast: Broadcast, template: Template) -> dict[str | 
 
 def spoken_locales(template: Template) -> set[str]:
     """The languages in which a template has parts of its own."""
-    return {template.locale, *template.locales()}
+    named = (parse(file) for file in template.sources)
+    return {template.locale, *(part.locale for part in named if part and part.locale)}
 
 
 def _match(word: str | None, offered: set[str], default: str) -> str:

@@ -85,7 +85,7 @@ def _same(made: Broadcast, wanted: Draft) -> Broadcast:
 
 
 def _pairs(facts: Mapping[FactKey, object]) -> tuple[tuple[str, str | None, object], ...]:
-    return tuple(sorted(((n, l, v) for (n, l), v in facts.items()), key=lambda row: (row[0], row[1] or "")))
+    return tuple(sorted(((n, lang, v) for (n, lang), v in facts.items()), key=lambda row: (row[0], row[1] or "")))
 
 
 def _facts(facts: Mapping[FactKey, object]) -> str:

@@ -94,9 +94,8 @@ def _fold(tx: Tx, broadcast_id: int, folded: _Folded, now: int) -> None:
     if rose == len(folded.keyed[broadcast_id]):
         return
     for seq, word in events.misfits(tx, broadcast_id, sorted(folded.keyed[broadcast_id])):
-        anomalies.add(
-            tx, "event for nobody", f"an event came for a delivery that is {word}", now, broadcast_id=broadcast_id, seq=seq
-        )
+        detail = f"an event came for a delivery that is {word}"
+        anomalies.add(tx, "event for nobody", detail, now, broadcast_id=broadcast_id, seq=seq)
 
 
 def _read_post(ctx: Context, post: Row[Any], folded: _Folded) -> None:

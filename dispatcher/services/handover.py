@@ -66,9 +66,7 @@ async def hand_over(ctx: Context, work: Work, halting: Callable[[], bool]) -> No
             if going and _has_room(work, len(running)):
                 running |= await _start(ctx, work, work.window - len(running))
             if running:
-                done, running = await asyncio.wait(
-                    running, timeout=FLUSH_SECONDS, return_when=asyncio.FIRST_COMPLETED
-                )
+                done, running = await asyncio.wait(running, timeout=FLUSH_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 work.finished.extend(task.result() for task in done)
             _flush(ctx, work, last=not running)
             if not running and not (work.todo and not work.halted and not halting()):
@@ -151,9 +149,7 @@ async def _affordable(ctx: Context, work: Work, room: int) -> list[list[int]]:
     return chosen
 
 
-def _intend(
-    ctx: Context, work: Work, chosen: Sequence[list[int]]
-) -> list[tuple[Request, list[int], list[Envelope]]]:
+def _intend(ctx: Context, work: Work, chosen: Sequence[list[int]]) -> list[tuple[Request, list[int], list[Envelope]]]:
     """The intent transaction: under the locked control row, take out who has opted out, then write whom we call."""
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
@@ -167,7 +163,8 @@ def _intend(
         lease = now + ctx.settings.dispatch.lease_seconds * 1000
         if requests and not claims.intend(tx, work.claim, work.account.name, requests, now, lease):
             raise LeaseLost
-    return [(r, seqs, work.sealer.seal([work.rows[seq] for seq in seqs], part, work.parts.get(part - 1))) for r, seqs in zip(requests, kept, strict=True)]
+    sealed = (work.sealer.seal([work.rows[seq] for seq in seqs], part, work.parts.get(part - 1)) for seqs in kept)
+    return list(zip(requests, kept, sealed, strict=True))
 
 
 class LeaseLost(Exception):

@@ -27,7 +27,7 @@ def reason(ctx: Context) -> str | None:
 
 
 def guard(ctx: Context) -> str | None:
-    """Compare ledger and anchor; put the ledger on hold if it is behind, else move the anchor up. The reason, if held."""
+    """Compare ledger and anchor: hold a ledger that is behind, else move the anchor up. The reason, if held."""
     with _anchor(ctx) as (anchor, keep):
         with ctx.ledger.read() as tx:
             held, found = meta.get(tx, "hold"), _doubt(tx, ctx, anchor)

@@ -1,4 +1,4 @@
-"""Writes what calls came to: delivery states, attempts, counters, suppressions, the account's health; one transaction."""
+"""Writes what calls came to, in one transaction: deliveries, attempts, counters, suppressions, the account's health."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

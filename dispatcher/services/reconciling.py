@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from dispatcher.ledger import anomalies, broadcasts, claims, sweeps
+from dispatcher.ledger.engine import Tx
 from dispatcher.log import get
 from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.kinds import Channel, Policy
@@ -69,13 +70,17 @@ def _decide(ctx: Context, row: Row[Any], answer: Outcome | None) -> None:
             more = row.part < len(broadcasts.rendition(tx, row.rendition_id).posts)
             state = state_after(answer, more_parts=more)
             claims.prove_attempt(tx, row.broadcast_id, row.no, row.attempt_id, answer.provider_message_id, now)
-            sweeps.settle_rows(tx, row.broadcast_id, [row.seq], int(state), None)
+            _settle(tx, row, state, None)
         elif isinstance(answer, Rejected):
-            sweeps.settle_rows(tx, row.broadcast_id, [row.seq], int(DeliveryState.FAILED), answer.reason)
+            _settle(tx, row, DeliveryState.FAILED, answer.reason)
         elif row.policy == Policy.AT_LEAST_ONCE and row.control == "released" and row.expires_at > now:
-            sweeps.settle_rows(tx, row.broadcast_id, [row.seq], int(DeliveryState.WAITING), sweeps.LOST)
+            _settle(tx, row, DeliveryState.WAITING, sweeps.LOST)
             anomalies.add(
                 tx, "possible repeat", sweeps.LOST, now, account=row.account, broadcast_id=row.broadcast_id, seq=row.seq
             )
         else:
             sweeps.explain_rows(tx, row.broadcast_id, [row.seq], LEFT)
+
+
+def _settle(tx: Tx, row: Row[Any], to: DeliveryState, reason: str | None) -> None:
+    sweeps.settle_rows(tx, row.broadcast_id, [row.seq], DeliveryState.UNKNOWN, to, reason)

@@ -63,8 +63,8 @@ def _speed(tx: Tx, broadcast: int, release_at: datetime | None) -> tuple[tuple[M
     since = to_ms(release_at)
     waits: dict[str, dict[int, int]] = {}
     for row in curves.accepted(tx, broadcast, since):
-        waits.setdefault(row.channel, {})[max(0, row.wait)] = int(row.count)
-    delivered = {max(0, row.wait): int(row.count) for row in curves.delivered(tx, broadcast, since)}
+        waits.setdefault(row.channel, {})[max(0, row.wait)] = int(row.n)
+    delivered = {max(0, row.wait): int(row.n) for row in curves.delivered(tx, broadcast, since)}
     accepted: dict[int, int] = {}
     for histogram in waits.values():
         for wait, count in histogram.items():

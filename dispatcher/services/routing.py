@@ -1,5 +1,10 @@
 """Which account carries a batch: the first of the plan that is open; a broken one gets one probing batch at a time."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Row
+
 from dispatcher.ledger import accounts, broadcasts
 from dispatcher.ledger.claims import Claim
 from dispatcher.model.clock import to_ms
@@ -28,7 +33,7 @@ def choose(ctx: Context, claim: Claim) -> Account | None:
     return next((account for account in candidates if _may_probe(ctx, account, states)), None)
 
 
-def _may_probe(ctx: Context, account: Account, states: dict[str, accounts.Row[object]]) -> bool:
+def _may_probe(ctx: Context, account: Account, states: Mapping[str, Row[Any]]) -> bool:
     row = states.get(account.name)
     now = to_ms(ctx.clock.now())
     if row is None or row.state != accounts.BROKEN or (row.probe_at or 0) > now:

@@ -19,7 +19,7 @@ from dispatcher.services.digests import require_unaltered
 def send(
     ctx: Context, actor: Person, ref: str, *, confirm_audience: int, at: datetime | None = None, undo: int | None = None
 ) -> Broadcast:
-    """Release at `at` (aware), or after the undo window of `undo` seconds. `confirm_audience` is what the person typed."""
+    """Release at `at` (aware), or after `undo` seconds. `confirm_audience` is the size that the person typed."""
     require(actor, Right.SEND)
     if why := hold.guard(ctx):
         raise LedgerHeld(
@@ -35,9 +35,7 @@ def send(
         controls.move(
             tx, broadcast.id, ControlState.RELEASED, to_ms(now), release_at=to_ms(release), expires_at=to_ms(expires)
         )
-        broadcasts.move(
-            tx, broadcast, BroadcastState.RELEASED, release_at=to_ms(release), expires_at=to_ms(expires)
-        )
+        broadcasts.move(tx, broadcast, BroadcastState.RELEASED, release_at=to_ms(release), expires_at=to_ms(expires))
         broadcasts.note_act(
             tx, "sent", to_ms(now), person_id=actor.id, broadcast_id=broadcast.id,
             detail=f"{confirm_audience} people, release {release.isoformat(timespec='seconds')}",

@@ -1,0 +1,348 @@
+"""The doctor's round: what stands between this site and a sent message, each finding with its mend.
+
+It looks and changes nothing: an empty ledger stays empty, an old schema stays old. It goes on after a failure, so
+that one call shows everything.
+"""
+
+import asyncio
+import os
+import platform
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from dispatcher import resources
+from dispatcher.compose.catalogue import Catalogue
+from dispatcher.embedded import broker, urls
+from dispatcher.errors import DispatcherError
+from dispatcher.ledger import engine, meta, migrate
+from dispatcher.ledger.engine import Ledger
+from dispatcher.log import redact
+from dispatcher.model.clock import Clock, SystemClock
+from dispatcher.provider import ReportsEvents
+from dispatcher.services import hold
+from dispatcher.services.context import Account, Context, is_loopback
+from dispatcher.settings import Settings, variable
+from dispatcher.wire import WireError
+
+CLOCK_WARN, CLOCK_FAIL = 2.0, 30.0
+"""Seconds between our clock and another's: signatures of vendors are refused minutes off, the ledger holds at seconds."""
+REACH_SECONDS = 5.0
+LITTLE_SPACE = 1 << 30
+_PORTS = {"http": 80, "https": 443, "smtp": 25, "smtps": 465}
+_FAULTS = (DispatcherError, SQLAlchemyError, OSError)
+
+
+class Health(StrEnum):
+    """How a finding stands."""
+
+    OK = "ok"
+    OFF = "off"  # not set up, and that may be meant
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, how it stands, in words, and what mends it."""
+
+    about: str
+    health: Health
+    said: str
+    mend: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """For --json."""
+        return asdict(self)
+
+
+@dataclass
+class _Round:
+    """What one round carries along: clocks that were seen, as seconds ahead of ours."""
+
+    settings: Settings
+    clock: Clock
+    ahead: dict[str, float] = field(default_factory=dict)
+
+    def saw_clock(self, whose: str, epoch: float) -> None:
+        self.ahead[whose] = epoch - self.clock.now().timestamp()
+
+
+def examine(settings: Settings, build: Callable[[Settings], Context], *, clock: Clock | None = None) -> list[Finding]:
+    """Every finding. `build` joins the parts once the database answers; it is not called before."""
+    this = _Round(settings, clock or SystemClock())
+    findings = [_python(), _site(settings), _work_folder(settings), _anchor_folder(settings)]
+    ledger = list(_ledger(this))
+    findings += [*ledger, *_redis(this), *_templates(settings)]
+    ready = not any(f.health is Health.FAIL for f in ledger) and any(f.about == "schema" for f in ledger)
+    findings += _joined(this, build) if ready else [_skipped("accounts", "The database comes first.")]
+    return [*findings, _clocks(this)]
+
+
+def is_well(findings: list[Finding]) -> bool:
+    """Whether nothing failed; a warning is no failure."""
+    return not any(finding.health is Health.FAIL for finding in findings)
+
+
+def _ok(about: str, said: str) -> Finding:
+    return Finding(about, Health.OK, said)
+
+
+def _skipped(about: str, said: str) -> Finding:
+    return Finding(about, Health.OFF, said)
+
+
+def _failed(about: str, error: BaseException, mend: str) -> Finding:
+    """The first line of what went wrong, without secrets."""
+    if isinstance(error, DispatcherError):
+        return Finding(about, Health.FAIL, f"{error.what} {error.why}".strip(), "; ".join(error.mend) or mend)
+    origin = getattr(error, "orig", None) or error
+    words = str(origin).strip().splitlines() or [type(error).__name__]
+    return Finding(about, Health.FAIL, redact(words[0]), mend)
+
+
+def _python() -> Finding:
+    return _ok("python", platform.python_version())
+
+
+def _site(settings: Settings) -> Finding:
+    if path := settings.site_file:
+        return _ok("settings", f"{path}, {len(settings.accounts)} accounts, mode {settings.mode}")
+    return Finding("settings", Health.WARN, "No site file: the defaults speak for Example Ltd.", "dispatcher init")
+
+
+def _work_folder(settings: Settings) -> Finding:
+    folder = settings.work_dir
+    standing = next(p for p in (folder, *folder.parents) if p.exists())
+    if not os.access(standing, os.W_OK | os.X_OK):
+        return Finding("work folder", Health.FAIL, f"{standing} cannot be written.", f"chown it, or set work_dir: {folder}")
+    free = shutil.disk_usage(standing).free
+    if free < LITTLE_SPACE:
+        return Finding("work folder", Health.WARN, f"{folder}: only {free >> 20} MiB free.", "Make room on that disk.")
+    return _ok("work folder", f"{folder}, {free >> 30} GiB free")
+
+
+def _anchor_folder(settings: Settings) -> Finding:
+    path = settings.anchor.path
+    if settings.work_dir in path.parents:
+        return Finding(
+            "anchor", Health.WARN, "It lies in the work folder: a restored copy would not be noticed.", "Set anchor.path."
+        )
+    standing = next(p for p in (path.parent, *path.parent.parents) if p.exists())
+    if not os.access(standing, os.W_OK | os.X_OK):
+        return Finding("anchor", Health.FAIL, f"{standing} cannot be written.", "chown it, or set anchor.path.")
+    return _ok("anchor", str(path))
+
+
+def _ledger(this: _Round) -> Iterator[Finding]:
+    """Database, journal and schema. No schema line means that nothing could be asked."""
+    url = this.settings.ledger_url
+    mend = "Start the database, or correct database_url (dispatcher config where database_url)."
+    try:
+        ledger = Ledger(url)
+        yield from _sqlite(this, ledger) if ledger.is_sqlite else _postgresql(this, ledger)
+        if not ledger.is_sqlite or Path(ledger.url.database or "").exists():
+            yield _schema(ledger)
+        ledger.close()
+    except _FAULTS as error:
+        yield _failed("database", error, mend)
+
+
+def _sqlite(this: _Round, ledger: Ledger) -> Iterator[Finding]:
+    library = engine.sqlite_module()
+    version, mode = library.sqlite_version, engine.journal_mode()
+    origin = "Python's own" if library is sqlite3 else "of the package pysqlite3"
+    said = f"SQLite {version} ({origin}), journal {mode}"
+    if not Path(ledger.url.database or "").exists():
+        yield _ok("database", f"{said}; {ledger.url.database} is made when it is first needed")
+    elif engine.wal_is_safe(library.sqlite_version_info):
+        yield _ok("database", said)
+    else:
+        yield Finding(
+            "database", Health.WARN, f"{said}: safe, but slow, since WAL needs 3.51.3.", "pip install pysqlite3"
+        )
+    if this.settings.workers.processes > 8:
+        yield Finding("database", Health.WARN, "SQLite has one writer for all workers.", "Set database_url to PostgreSQL.")
+
+
+def _postgresql(this: _Round, ledger: Ledger) -> Iterator[Finding]:
+    with ledger.read() as tx:
+        version = str(tx.scalar("SHOW server_version")).split()[0]
+        began = time.monotonic()
+        this.saw_clock("the database", float(tx.scalar("SELECT extract(epoch FROM clock_timestamp())")))
+        took = (time.monotonic() - began) * 1000
+        lasting = tx.scalar("SHOW synchronous_commit") != "off"
+    said = f"PostgreSQL {version} on {ledger.url.host or 'a socket'}, answers in {took:.0f} ms"
+    if not lasting:
+        yield Finding(
+            "database", Health.FAIL, f"{said}; synchronous_commit is off.", "ALTER DATABASE … SET synchronous_commit = on"
+        )
+    else:
+        yield _ok("database", said)
+
+
+def _schema(ledger: Ledger) -> Finding:
+    found = migrate.revision(ledger)
+    if found is not None and found > migrate.HEAD:
+        return Finding("schema", Health.FAIL, f"{found} is newer than this program ({migrate.HEAD}).", "Run the newer one.")
+    if found is None:
+        return _ok("schema", "empty; made when it is first needed")
+    return _ok("schema", f"{found} (current)" if found == migrate.HEAD else f"{found}; upgraded at the next start")
+
+
+def _redis(this: _Round) -> Iterator[Finding]:
+    url = this.settings.redis_url
+    if not url:
+        yield _private_broker()
+        return
+    from redis import Redis
+    from redis.exceptions import RedisError
+
+    try:
+        with Redis.from_url(urls.for_redis(url), socket_timeout=2, socket_connect_timeout=2) as server:
+            seconds, micros = server.time()
+            this.saw_clock("Redis", seconds + micros / 1e6)
+            version = server.info("server").get("redis_version", "?")
+            yield _ok("redis", f"{version} on {urlsplit(url).hostname or urlsplit(url).path}")
+            yield from _eviction(server)
+    except (RedisError, OSError, ValueError) as error:
+        yield _failed("redis", error, "Start it (systemctl start redis-server), correct redis_url, or: dispatcher up --embedded")
+
+
+def _eviction(server: object) -> Iterator[Finding]:
+    from redis.exceptions import RedisError
+
+    with suppress(RedisError):  # managed servers forbid CONFIG; the tick finds lost rings anyway
+        policy = server.config_get("maxmemory-policy").get("maxmemory-policy")  # type: ignore[attr-defined]
+        if policy != "noeviction":
+            yield Finding(
+                "redis", Health.WARN, f"It may throw rings away (maxmemory-policy {policy}).",
+                "CONFIG SET maxmemory-policy noeviction",
+            )  # fmt: skip
+
+
+def _private_broker() -> Finding:
+    try:
+        return _ok("redis", f"none set; a private one is started when needed ({broker.server_binary().name})")
+    except DispatcherError as error:
+        return _failed("redis", error, "")
+
+
+def _templates(settings: Settings) -> Iterator[Finding]:
+    catalogue = Catalogue(resources.folders("templates", settings.templates_dir))
+    broken = []
+    for template_id in catalogue.ids():
+        try:
+            catalogue.get(template_id)
+        except DispatcherError as error:
+            broken.append(_failed("templates", error, f"dispatcher template lint {template_id}"))
+    yield from broken
+    if settings.templates_dir and not settings.templates_dir.is_dir():
+        yield Finding("templates", Health.FAIL, f"{settings.templates_dir} is no folder.", "Correct templates_dir.")
+    count = len(catalogue.ids())
+    yield _ok("templates", f"{count - len(broken)} of {count} can be read") if count else Finding(
+        "templates", Health.FAIL, "There are none.", "Install the program again."
+    )
+
+
+def _joined(this: _Round, build: Callable[[Settings], Context]) -> Iterator[Finding]:
+    try:
+        ctx = build(this.settings)
+    except _FAULTS as error:
+        yield _failed("accounts", error, "Correct the settings.")
+        return
+    yield _held(ctx)
+    yield from _accounts(this, ctx)
+
+
+def _held(ctx: Context) -> Finding:
+    why = hold.reason(ctx)
+    if why:
+        return Finding("hold", Health.FAIL, f"The ledger sends nothing: {why}", 'dispatcher hold release --reason "…"')
+    with ctx.ledger.read() as tx:
+        return _ok("hold", f"none; ledger {ctx.ledger_id}, epoch {meta.get(tx, 'epoch')}")
+
+
+def _accounts(this: _Round, ctx: Context) -> Iterator[Finding]:
+    for name, why in ctx.unusable.items():
+        yield Finding(f"account {name}", Health.FAIL, why, f"Set it, for instance with {variable(f'providers.{name}.…')}")
+    if not ctx.accounts and not ctx.unusable:
+        yield Finding("accounts", Health.WARN, "None is set up: nothing can be sent.", "See docs/how-to/accounts.md")
+    reached = asyncio.run(_reach(ctx))
+    for account in ctx.accounts.values():
+        yield from _account(this, account, reached[account.name])
+
+
+def _account(this: _Round, account: Account, reached: str | float | None) -> Iterator[Finding]:
+    about, host = f"account {account.name}", urlsplit(account.settings.base_url).netloc
+    where = f"{account.kind} ({account.channel}) at {host}" + (" · TEST ENDPOINT" if account.is_loopback else "")
+    if isinstance(reached, str):
+        yield Finding(about, Health.FAIL, f"{where} cannot be reached: {reached}.", "Check network, proxy and base_url.")
+        return
+    if reached is not None:
+        this.saw_clock(account.name, reached)
+    if isinstance(account.provider, ReportsEvents) and not account.settings.events_url:
+        yield Finding(
+            about, Health.WARN, f"{where}; its events cannot come back, so deliveries end at accepted.", "Set public_url."
+        )
+    elif account.settings.events_url and is_loopback(account.settings.events_url) and not account.is_loopback:
+        yield Finding(about, Health.FAIL, f"{where} cannot reach {account.settings.events_url}.", "Set public_url.")
+    else:
+        yield _ok(about, where)
+
+
+async def _reach(ctx: Context) -> dict[str, str | float | None]:
+    """By account: why it cannot be reached, or the far end's clock if it told it."""
+    accounts = list(ctx.accounts.values())
+    try:
+        answers = await asyncio.gather(*(_knock(ctx, account) for account in accounts))
+    finally:
+        await ctx.wire.close()
+    return dict(zip((account.name for account in accounts), answers, strict=True))
+
+
+async def _knock(ctx: Context, account: Account) -> str | float | None:
+    """One request for the front page, without credentials; for other protocols just a connection."""
+    parts = urlsplit(account.settings.base_url)
+    if parts.scheme not in ("http", "https"):
+        return await _connect(parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0))
+    try:
+        answer = await ctx.wire.request("GET", account.settings.base_url + "/", headers={}, timeout=REACH_SECONDS)
+        return parsedate_to_datetime(answer.headers["date"]).timestamp() if "date" in answer.headers else None
+    except WireError as error:
+        return redact(str(error))
+    except ValueError:  # a date that is none
+        return None
+
+
+async def _connect(host: str, port: int) -> str | None:
+    try:
+        async with asyncio.timeout(REACH_SECONDS):
+            _, writer = await asyncio.open_connection(host, port)
+    except TimeoutError:
+        return f"no connection within {REACH_SECONDS:g} s"
+    except OSError as error:
+        return redact(error.strerror or type(error).__name__)
+    writer.close()
+    return None
+
+
+def _clocks(this: _Round) -> Finding:
+    """Ours against every clock that was seen; a Date header has whole seconds."""
+    if not this.ahead:
+        return _skipped("clock", "No other clock was seen to compare with.")
+    whose, ahead = max(this.ahead.items(), key=lambda item: abs(item[1]))
+    said = f"{abs(ahead):.1f} s {'behind' if ahead > 0 else 'ahead of'} {whose}"
+    if abs(ahead) < CLOCK_WARN:
+        return _ok("clock", f"within {max(abs(ahead), 0.1):.1f} s of {', '.join(this.ahead)}")
+    health = Health.FAIL if abs(ahead) >= CLOCK_FAIL else Health.WARN
+    return Finding("clock", health, said, "Set the clock by NTP: timedatectl set-ntp true")
