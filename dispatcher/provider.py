@@ -67,6 +67,15 @@ HeaderText = Annotated[str, AfterValidator(_one_line)]
 """Free text of a setting that becomes part of a header."""
 
 
+def is_loopback(url: str) -> bool:
+    """Whether the host of a URL is this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _near(host: str) -> bool:
     """This machine, a private network, or a name without a dot: where plain http exposes no credential."""
     try:
