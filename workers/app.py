@@ -9,6 +9,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery, bootsteps, signals
+from celery.app.amqp import AMQP
+from kombu import Connection
 
 from dispatcher import log
 from dispatcher.bootstrap import build
@@ -35,7 +37,8 @@ _CHATTY = ("celery.worker.strategy", "celery.app.trace", "celery.beat")
 
 def make(settings: Settings) -> Celery:
     """The application with every setting spelled out."""
-    app = Celery("workers", broker=for_celery(settings.redis_url), include=["workers.tasks"], fixups=[])
+    broker = for_celery(settings.redis_url)
+    app = Celery("workers", broker=broker, amqp=PromptAMQP, include=["workers.tasks"], fixups=[])
     app.conf.update(
         # Work is acknowledged after it is done; a child that was killed is not replaced by a loop of repeats.
         task_acks_late=True,
@@ -83,6 +86,21 @@ def make(settings: Settings) -> Celery:
     )
     app.steps["consumer"].add(PromptPool)
     return app
+
+
+class PromptConnection(Connection):  # type: ignore[misc]
+    """Looks for a broker that is gone every two seconds at most; kombu's pause grows to thirty."""
+
+    def ensure_connection(self, *args: Any, **kwargs: Any) -> Any:
+        """As kombu's, with shorter pauses."""
+        pauses = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 2.0}
+        return super().ensure_connection(*args, **pauses | kwargs)
+
+
+class PromptAMQP(AMQP):  # type: ignore[misc]
+    """Makes worker and beat use such connections."""
+
+    Connection = PromptConnection
 
 
 class PromptPool(bootsteps.StartStopStep):  # type: ignore[misc]
