@@ -1,145 +1,254 @@
-"""Audiences and their immutable versions of recipients."""
+"""Audiences and their immutable versions: a saved selection of recipients, each version numbered from 1."""
 
+import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeAlias
 
 from sqlalchemy import Row
 
-from dispatcher.errors import AudienceError
+from dispatcher.errors import AudienceError, NotFound
 from dispatcher.ledger.engine import Tx
+from dispatcher.model.clock import from_ms
+from dispatcher.model.kinds import Channel
+from dispatcher.model.recipient import Recipient
 
-COLUMNS = ("version_id", "rid", "email", "phone", "locale", "fields")
+FIELD, RECORD = "\x1f", "\x1e"
+_NAMED = ("name", "first_name")
+_SELECT = (
+    "SELECT v.id, v.audience_id, a.name, v.number, v.size, v.content_hash, v.fields, v.source, v.region, v.imported_by,"
+    " v.created_at FROM audience_version v JOIN audience a ON a.id = v.audience_id"
+)
+
+Line: TypeAlias = tuple[int, str | None, str | None, str | None, str]
+"""One recipient as stored: rid, email, phone, locale, fields (canonical JSON)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """One import of an audience. `fields` are the slot names that its recipients have."""
+class AudienceVersion:
+    """`fields` are the names of the columns beside the addresses; `source` is the name of the file it came from."""
 
     id: int
-    audience: str
+    audience_id: int
+    name: str
     number: int
     size: int
     content_hash: str
     fields: tuple[str, ...]
+    source: str
+    region: str
+    imported_by: int | None
+    created_at: datetime | None
+
+    @property
+    def label(self) -> str:
+        """How people call it."""
+        return f"{self.name} (version {self.number})"
 
 
-def current(tx: Tx, name: str) -> Version:
-    """The newest version of an audience; an unknown name or an empty audience is refused, it never means everybody."""
-    row = tx.one(
-        "SELECT v.*, a.name FROM audience a JOIN audience_version v ON v.audience_id = a.id"
-        " WHERE a.name = :name AND a.removed_at IS NULL ORDER BY v.number DESC LIMIT 1",
-        name=name,
-    )
-    if row is None:
-        raise AudienceError(
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How many of a version have an address on each channel, and how many have none at all."""
+
+    email: int
+    phone: int
+    nowhere: int
+    locales: tuple[tuple[str, int], ...]
+
+
+def current(tx: Tx, name: str) -> AudienceVersion:
+    """The newest version of an audience; raises where there is none, so that a wrong name never means everybody."""
+    found = tx.one(f"{_SELECT} WHERE a.name = :name AND a.removed_at IS NULL ORDER BY v.number DESC LIMIT 1", name=name)
+    if found is None:
+        raise NotFound(
             f"There is no audience {name!r}.",
-            why="A missing audience means nobody, never everybody.",
-            mend=f"dispatcher audience import FILE --into {name}, or dispatcher audience list",
+            why="A missing audience means nobody.",
+            mend=("dispatcher audience list shows their names", f"dispatcher audience import FILE --into {name}"),
+            code="E-AUD",
         )
-    if not row.size:
-        raise AudienceError(f"The audience {name!r} is empty.", mend=f"dispatcher audience import FILE --into {name}")
-    return _version(row)
+    if not found.size:
+        raise AudienceError(f"The audience {name!r} is empty.", mend="Import a list that holds somebody.")
+    return _version(found)
 
 
-def version(tx: Tx, version_id: int) -> Version:
-    """One version by id."""
-    row = tx.one(
-        "SELECT v.*, a.name FROM audience_version v JOIN audience a ON a.id = v.audience_id WHERE v.id = :id",
-        id=version_id,
-    )
-    if row is None:
-        raise AudienceError("The audience of this broadcast is gone.", mend="Import it again and draft anew.")
-    return _version(row)
+def latest(tx: Tx, name: str) -> AudienceVersion | None:
+    """The newest version of an audience, if there is any."""
+    found = tx.one(f"{_SELECT} WHERE a.name = :name AND a.removed_at IS NULL ORDER BY v.number DESC LIMIT 1", name=name)
+    return None if found is None else _version(found)
+
+
+def version(tx: Tx, version_id: int) -> AudienceVersion:
+    """One version by its id, of a removed audience too."""
+    found = tx.one(f"{_SELECT} WHERE v.id = :id", id=version_id)
+    if found is None:
+        raise NotFound(f"There is no audience version {version_id}.", mend="dispatcher audience list shows them.")
+    return _version(found)
 
 
 def name_of(tx: Tx, version_id: int) -> str:
-    """`customers, version 3`."""
-    found = version(tx, version_id)
-    return f"{found.audience}, version {found.number}"
+    """The audience's name of a version."""
+    return version(tx, version_id).name
 
 
-def find_or_add(tx: Tx, name: str, now: int) -> int:
-    """The id of the audience of that name."""
-    found = tx.scalar("SELECT id FROM audience WHERE name = :name AND removed_at IS NULL", name=name)
-    if found is None:
-        sql = "INSERT INTO audience (name, created_at) VALUES (:name, :now) RETURNING id"
-        found = tx.scalar(sql, name=name, now=now)
-    return int(found)
+def listing(tx: Tx) -> list[AudienceVersion]:
+    """The newest version of every audience, by name."""
+    rows = tx.all(
+        f"{_SELECT} WHERE a.removed_at IS NULL"
+        " AND v.number = (SELECT max(number) FROM audience_version WHERE audience_id = a.id) ORDER BY a.name"
+    )
+    return [_version(row) for row in rows]
 
 
-def add_version(
-    tx: Tx, audience_id: int, *, fields: Sequence[str], source: str, region: str, person_id: int | None, now: int
-) -> int:
-    """A new, still empty version; its id. `seal` makes it complete in the same transaction."""
-    return int(
-        tx.scalar(
-            "INSERT INTO audience_version"
-            " (audience_id, number, size, content_hash, fields, source, region, imported_by, created_at)"
-            " SELECT :a, coalesce(max(number), 0) + 1, 0, '', :fields, :source, :region, :person, :now"
-            " FROM audience_version WHERE audience_id = :a RETURNING id",
-            a=audience_id, fields=json.dumps(list(fields)), source=source, region=region, person=person_id, now=now,
-        )
+def versions(tx: Tx, name: str) -> list[AudienceVersion]:
+    """Every version of an audience, the newest first."""
+    rows = tx.all(f"{_SELECT} WHERE a.name = :name AND a.removed_at IS NULL ORDER BY v.number DESC", name=name)
+    return [_version(row) for row in rows]
+
+
+def open_version(
+    tx: Tx, name: str, *, fields: Sequence[str], source: str, region: str, imported_by: int | None, now: int
+) -> AudienceVersion:
+    """A new version, still empty; `fill` it in the same transaction."""
+    audience = tx.scalar("SELECT id FROM audience WHERE name = :name AND removed_at IS NULL", name=name)
+    if audience is None:
+        audience = tx.scalar("INSERT INTO audience (name, created_at) VALUES (:n, :now) RETURNING id", n=name, now=now)
+    made = tx.scalar(
+        "INSERT INTO audience_version"
+        " (audience_id, number, size, content_hash, fields, source, region, imported_by, created_at)"
+        " SELECT :a, coalesce(max(number), 0) + 1, 0, '', :fields, :source, :region, :by, :now"
+        " FROM audience_version WHERE audience_id = :a RETURNING id",
+        a=audience, fields=json.dumps(list(fields), ensure_ascii=False), source=source, region=region, by=imported_by,
+        now=now,
     )  # fmt: skip
+    return version(tx, int(made))
 
 
-def add_recipients(tx: Tx, rows: Iterable[Sequence[Any]]) -> None:
-    """Recipients as (version_id, rid, email, phone, locale, fields); rid counts from 1."""
-    tx.insert("recipient", COLUMNS, rows)
-
-
-def seal(tx: Tx, version_id: int, size: int, content_hash: str) -> None:
-    """Size and content hash of a version whose recipients are all in."""
+def fill(tx: Tx, version_id: int, lines: Iterable[Line]) -> AudienceVersion:
+    """Write the recipients of a new version, and its size and content hash; the version as it now is."""
+    tally = _Tally()
+    columns = ("version_id", "rid", "email", "phone", "locale", "fields")
+    tx.insert("recipient", columns, ((version_id, *line) for line in tally.over(lines)))
     tx.change(
         "UPDATE audience_version SET size = :size, content_hash = :hash WHERE id = :id",
-        size=size, hash=content_hash, id=version_id,
+        id=version_id, size=tally.size, hash=tally.content_hash,
     )  # fmt: skip
+    return version(tx, version_id)
 
 
-def every(tx: Tx) -> Sequence[Row[Any]]:
-    """Each audience with its newest version: name, number, size, source, region, created_at, imported_by."""
-    return tx.all(
-        "SELECT a.name, v.id, v.number, v.size, v.fields, v.source, v.region, v.created_at, p.name AS imported_by"
-        " FROM audience a JOIN audience_version v ON v.audience_id = a.id LEFT JOIN person p ON p.id = v.imported_by"
-        " WHERE a.removed_at IS NULL AND v.number = (SELECT max(number) FROM audience_version WHERE audience_id = a.id)"
-        " ORDER BY a.name"
-    )
+def content_hash(lines: Iterable[Line]) -> str:
+    """What the version of these recipients will be called by: equal for equal people in equal order."""
+    tally = _Tally()
+    for _ in tally.over(lines):
+        pass
+    return tally.content_hash
 
 
-def versions(tx: Tx, name: str) -> Sequence[Row[Any]]:
-    """Every version of one audience, the newest first."""
-    return tx.all(
-        "SELECT v.*, p.name AS imported_by_name FROM audience a JOIN audience_version v ON v.audience_id = a.id"
-        " LEFT JOIN person p ON p.id = v.imported_by"
-        " WHERE a.name = :name AND a.removed_at IS NULL ORDER BY v.number DESC",
-        name=name,
-    )
+class _Tally:
+    """Counts and digests recipients as they pass."""
 
+    def __init__(self) -> None:
+        self.size = 0
+        self._digest = hashlib.sha256()
 
-def coverage(tx: Tx, version_id: int) -> Row[Any] | None:
-    """How many have an email, a phone, both; and how many locales: email, phone, both_, locales."""
-    return tx.one(
-        "SELECT count(email) AS email, count(phone) AS phone,"
-        " sum(CASE WHEN email IS NOT NULL AND phone IS NOT NULL THEN 1 ELSE 0 END) AS both_,"
-        " count(DISTINCT locale) AS locales FROM recipient WHERE version_id = :v",
-        v=version_id,
-    )
+    @property
+    def content_hash(self) -> str:
+        return self._digest.hexdigest()
 
-
-def sample(tx: Tx, version_id: int, limit: int = 10) -> Sequence[Row[Any]]:
-    """The first recipients: rid, email, phone, locale, fields."""
-    return tx.all(
-        "SELECT rid, email, phone, locale, fields FROM recipient WHERE version_id = :v ORDER BY rid LIMIT :limit",
-        v=version_id, limit=limit,
-    )  # fmt: skip
+    def over(self, lines: Iterable[Line]) -> Iterator[Line]:
+        for line in lines:
+            rid, email, phone, locale, fields = line
+            text = f"{rid}{FIELD}{email or ''}{FIELD}{phone or ''}{FIELD}{locale or ''}{FIELD}{fields}{RECORD}"
+            self._digest.update(text.encode())
+            self.size += 1
+            yield line
 
 
 def remove(tx: Tx, name: str, now: int) -> bool:
-    """Take the audience off the list; broadcasts that used it keep their versions. Whether there was one."""
-    sql = "UPDATE audience SET removed_at = :now WHERE name = :name AND removed_at IS NULL"
-    return bool(tx.change(sql, now=now, name=name))
+    """Take an audience off the list. Its versions stay: deliveries point into them."""
+    changed = tx.change("UPDATE audience SET removed_at = :now WHERE name = :n AND removed_at IS NULL", n=name, now=now)
+    return changed > 0
 
 
-def _version(row: Row[Any]) -> Version:
-    return Version(row.id, row.name, row.number, row.size, row.content_hash, tuple(json.loads(row.fields)))
+def open_broadcasts(tx: Tx, name: str) -> list[int]:
+    """Broadcasts to an audience that are neither done, stopped, rejected nor expired."""
+    rows = tx.all(
+        "SELECT b.id FROM broadcast b JOIN audience_version v ON v.id = b.audience_version_id"
+        " JOIN audience a ON a.id = v.audience_id WHERE a.name = :name AND a.removed_at IS NULL"
+        " AND b.state NOT IN ('done', 'stopped', 'rejected', 'expired') ORDER BY b.id",
+        name=name,
+    )  # fmt: skip
+    return [row.id for row in rows]
+
+
+def reach(tx: Tx, version_id: int) -> Reach:
+    """Who of a version can be reached how."""
+    row = tx.one(
+        "SELECT count(email) AS email, count(phone) AS phone,"
+        " coalesce(sum(CASE WHEN email IS NULL AND phone IS NULL THEN 1 ELSE 0 END), 0) AS nowhere"
+        " FROM recipient WHERE version_id = :v",
+        v=version_id,
+    )  # fmt: skip
+    spoken = tx.all(
+        "SELECT coalesce(locale, '') AS locale, count(*) AS n FROM recipient WHERE version_id = :v"
+        " GROUP BY coalesce(locale, '') ORDER BY count(*) DESC, coalesce(locale, '')",
+        v=version_id,
+    )  # fmt: skip
+    found = row or _NOBODY
+    return Reach(found.email, found.phone, int(found.nowhere), tuple((line.locale, line.n) for line in spoken))
+
+
+_NOBODY = Reach(0, 0, 0, ())
+
+
+def suppressed(tx: Tx, version_id: int) -> dict[Channel, int]:
+    """How many addresses of a version are suppressed for everything, by channel."""
+    sql = (
+        "SELECT count(*) FROM recipient r JOIN suppression s ON s.address = r.{column} AND s.channel = :channel"
+        " AND s.scope = 'all' AND s.removed_at IS NULL WHERE r.version_id = :v"
+    )
+    columns = {Channel.EMAIL: "email", Channel.SMS: "phone"}
+    return {
+        channel: int(tx.scalar(sql.format(column=column), v=version_id, channel=channel) or 0)
+        for channel, column in columns.items()
+    }
+
+
+def page(tx: Tx, version_id: int, after: int = 0, limit: int = 100) -> list[Recipient]:
+    """Recipients of a version in order, those after a rid."""
+    rows = tx.all(
+        "SELECT rid, email, phone, locale, fields FROM recipient WHERE version_id = :v AND rid > :after"
+        " ORDER BY rid LIMIT :limit",
+        v=version_id, after=after, limit=limit,
+    )  # fmt: skip
+    return [_recipient(row) for row in rows]
+
+
+def _recipient(row: Row[Any]) -> Recipient:
+    fields = json.loads(row.fields)
+    written = {Channel.EMAIL: row.email, Channel.SMS: row.phone}
+    return Recipient(
+        rid=row.rid,
+        addresses={channel: address for channel, address in written.items() if address},
+        name=fields.get("name", ""),
+        first_name=fields.get("first_name", ""),
+        locale=row.locale or "",
+        fields={name: value for name, value in fields.items() if name not in _NAMED},
+    )
+
+
+def _version(row: Row[Any]) -> AudienceVersion:
+    return AudienceVersion(
+        id=row.id,
+        audience_id=row.audience_id,
+        name=row.name,
+        number=row.number,
+        size=row.size,
+        content_hash=row.content_hash,
+        fields=tuple(json.loads(row.fields)),
+        source=row.source,
+        region=row.region,
+        imported_by=row.imported_by,
+        created_at=from_ms(row.created_at),
+    )

@@ -1,4 +1,4 @@
-"""Persons and their tokens."""
+"""Persons of ours: who may act, and the hash of the token each proves it with."""
 
 from typing import Any
 
@@ -8,60 +8,80 @@ from dispatcher.errors import NotFound
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.person import Level, Person, Role
 
+_COLUMNS = "id, name, email, phone, roles, level, removed_at"
 
-def add(tx: Tx, person: Person, now: int) -> int:
-    """A new person; its id."""
-    return int(
-        tx.scalar(
-            "INSERT INTO person (name, email, phone, roles, level, created_at)"
-            " VALUES (:name, :email, :phone, :roles, :level, :now) RETURNING id",
-            name=person.name, email=person.email or None, phone=person.phone or None,
-            roles=",".join(sorted(person.roles)), level=person.level, now=now,
-        )
+
+def add(tx: Tx, person: Person, now: int) -> Person:
+    """A new person (the id given is ignored); the same with the id of the row."""
+    made = tx.one(
+        "INSERT INTO person (name, email, phone, roles, level, created_at)"
+        f" VALUES (:name, :email, :phone, :roles, :level, :now) RETURNING {_COLUMNS}",
+        name=person.name, email=person.email or None, phone=person.phone or None,
+        roles=_joined(person.roles), level=person.level, now=now,
+    )  # fmt: skip
+    if made is None:
+        raise NotFound(f"{person.name} could not be added.", mend="Run the command again.")
+    return _person(made)
+
+
+def change(tx: Tx, person: Person) -> None:
+    """Write addresses, roles and level of a person who is there already."""
+    tx.change(
+        "UPDATE person SET email = :email, phone = :phone, roles = :roles, level = :level WHERE id = :id",
+        id=person.id, email=person.email or None, phone=person.phone or None,
+        roles=_joined(person.roles), level=person.level,
     )  # fmt: skip
 
 
-def every(tx: Tx) -> list[Person]:
-    """Everybody who is still with us, by name."""
-    return [_person(row) for row in tx.all("SELECT * FROM person WHERE removed_at IS NULL ORDER BY name")]
-
-
-def with_token(tx: Tx) -> set[int]:
-    """Ids of persons who hold a token."""
-    rows = tx.all("SELECT id FROM person WHERE token_hash IS NOT NULL AND removed_at IS NULL")
-    return {row.id for row in rows}
-
-
-def by_name(tx: Tx, name: str) -> Person:
-    """One active person."""
-    row = tx.one("SELECT * FROM person WHERE name = :name AND removed_at IS NULL", name=name)
-    if row is None:
-        raise NotFound(f"Nobody is called {name!r}.", mend="dispatcher person list shows who there is.")
-    return _person(row)
+def remove(tx: Tx, person_id: int, now: int) -> None:
+    """Take every right and the token away; the row stays, since acts point at it."""
+    tx.change(
+        "UPDATE person SET removed_at = :now, token_hash = NULL WHERE id = :id AND removed_at IS NULL",
+        id=person_id, now=now,
+    )  # fmt: skip
 
 
 def get(tx: Tx, person_id: int) -> Person:
-    """One person by id, active or not."""
-    row = tx.one("SELECT * FROM person WHERE id = :id", id=person_id)
+    """One person, active or not."""
+    row = tx.one(f"SELECT {_COLUMNS} FROM person WHERE id = :id", id=person_id)
     if row is None:
-        raise NotFound(f"There is no person {person_id}.")
+        raise NotFound(f"There is no person {person_id}.", mend="dispatcher person list shows them.")
     return _person(row)
 
 
-def by_token_hash(tx: Tx, token_hash: str) -> Person | None:
-    """Whose token has this hash."""
-    row = tx.one("SELECT * FROM person WHERE token_hash = :hash AND removed_at IS NULL", hash=token_hash)
-    return _person(row) if row else None
+def active(tx: Tx) -> list[Person]:
+    """Everybody who may act, by name."""
+    rows = tx.all(f"SELECT {_COLUMNS} FROM person WHERE removed_at IS NULL ORDER BY name")
+    return [_person(row) for row in rows]
 
 
-def set_token_hash(tx: Tx, person_id: int, token_hash: str | None) -> None:
-    """Give a new token, or take it away."""
-    tx.change("UPDATE person SET token_hash = :hash WHERE id = :id", hash=token_hash, id=person_id)
+def names(tx: Tx) -> dict[int, str]:
+    """Names of everybody who ever was here, for histories."""
+    return {row.id: row.name for row in tx.all("SELECT id, name FROM person")}
 
 
-def remove(tx: Tx, person_id: int, now: int) -> None:
-    """End a person's rights; what they did stays on record."""
-    tx.change("UPDATE person SET removed_at = :now, token_hash = NULL WHERE id = :id", now=now, id=person_id)
+def with_token(tx: Tx) -> set[int]:
+    """Ids of those who hold a token."""
+    return {row.id for row in tx.all("SELECT id FROM person WHERE token_hash IS NOT NULL AND removed_at IS NULL")}
+
+
+def set_token(tx: Tx, person_id: int, token_hash: str) -> None:
+    """Replace the person's token; the one before stops working at once."""
+    tx.change(
+        "UPDATE person SET token_hash = :hash WHERE id = :id AND removed_at IS NULL", id=person_id, hash=token_hash
+    )
+
+
+def by_token(tx: Tx, token_hash: str) -> tuple[Person, str] | None:
+    """The active person with this token hash, and the hash as stored."""
+    row = tx.one(
+        f"SELECT {_COLUMNS}, token_hash FROM person WHERE token_hash = :hash AND removed_at IS NULL", hash=token_hash
+    )
+    return None if row is None else (_person(row), str(row.token_hash))
+
+
+def _joined(roles: frozenset[Role]) -> str:
+    return " ".join(role.value for role in Role if role in roles)
 
 
 def _person(row: Row[Any]) -> Person:
@@ -70,7 +90,7 @@ def _person(row: Row[Any]) -> Person:
         name=row.name,
         email=row.email or "",
         phone=row.phone or "",
-        roles=frozenset(Role(word) for word in row.roles.split(",") if word),
+        roles=frozenset(map(Role, row.roles.split())),
         level=Level(row.level),
         active=row.removed_at is None,
     )

@@ -1,42 +1,114 @@
-"""Who must not be contacted: by channel, canonical address and scope, with the reason."""
+"""Addresses that must not be contacted, with reason and scope. Rows are ended, never deleted."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
 
 from dispatcher.ledger.engine import Tx
+from dispatcher.model.clock import from_ms
+from dispatcher.model.kinds import Channel
+
+SCOPES = ("all", "promotional")
+"""`all` holds for every purpose; `promotional` leaves service messages allowed."""
+
+_COLUMNS = "id, channel, address, scope, reason, note, source, created_by, created_at, removed_at, removed_reason"
 
 
-def add(tx: Tx, rows: Iterable[Sequence[Any]]) -> int:
-    """(channel, address, scope, reason, note, source, created_by, created_at); how many were new."""
-    return tx.change_each(
-        "INSERT INTO suppression (channel, address, scope, reason, note, source, created_by, created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        list(rows),
-    )
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """`address` is canonical; `source` says by which door it came (person, import, an account's name)."""
+
+    id: int
+    channel: Channel
+    address: str
+    scope: str
+    reason: str
+    note: str
+    source: str
+    created_by: int | None
+    created_at: datetime | None
+    removed_at: datetime | None = None
+    removed_reason: str = ""
 
 
-def lift(tx: Tx, channel: str, address: str, *, person_id: int | None, reason: str, now: int) -> int:
-    """End every active suppression of an address on a channel, keeping the record; how many."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A suppression to be made."""
+
+    channel: Channel
+    address: str
+    scope: str
+    reason: str
+    note: str = ""
+
+
+def add(tx: Tx, wanted: Sequence[Wanted], *, source: str, by: int | None, now: int) -> int:
+    """Suppress addresses; those that are suppressed already stay as they are. How many are new."""
+    columns = {"channel": "text", "address": "text", "scope": "text", "reason": "text", "note": "text"}
     return tx.change(
-        "UPDATE suppression SET removed_at = :now, removed_by = :person, removed_reason = :reason"
-        " WHERE channel = :channel AND address = :address AND removed_at IS NULL",
-        now=now, person=person_id, reason=reason, channel=channel, address=address,
+        "INSERT INTO suppression (channel, address, scope, reason, note, source, created_by, created_at)"
+        " SELECT x.channel, x.address, x.scope, x.reason, x.note, :source, CAST(:by AS BIGINT), CAST(:now AS BIGINT)"
+        f" FROM {tx.rows_of(columns)} x WHERE true ON CONFLICT DO NOTHING",
+        source=source, by=by, now=now,
+        rows=tx.pack((one.channel, one.address, one.scope, one.reason, one.note) for one in wanted),
     )  # fmt: skip
 
 
-def active(tx: Tx, *, after_id: int = 0, limit: int = 1000) -> Sequence[Row[Any]]:
-    """Active ones in order of id, a page at a time."""
-    return tx.all(
-        "SELECT * FROM suppression WHERE removed_at IS NULL AND id > :after ORDER BY id LIMIT :limit",
-        after=after_id, limit=limit,
+def remove(
+    tx: Tx, channel: Channel, address: str, scope: str | None, *, reason: str, by: int | None, now: int
+) -> list[Suppression]:
+    """End what holds for an address, in one scope or all of them; what was ended."""
+    ended = tx.all(
+        "UPDATE suppression SET removed_at = :now, removed_by = :by, removed_reason = :reason"
+        " WHERE channel = :channel AND address = :address AND removed_at IS NULL"
+        f" AND (CAST(:scope AS TEXT) IS NULL OR scope = :scope) RETURNING {_COLUMNS}",
+        channel=channel, address=address, scope=scope, reason=reason, by=by, now=now,
     )  # fmt: skip
+    return [_suppression(row) for row in ended]
 
 
-def count(tx: Tx) -> dict[tuple[str, str], int]:
-    """Active ones by channel and reason."""
+def of_address(tx: Tx, channel: Channel, address: str) -> list[Suppression]:
+    """Everything ever recorded about an address, the newest first."""
     rows = tx.all(
-        "SELECT channel, reason, count(*) AS n FROM suppression WHERE removed_at IS NULL GROUP BY channel, reason"
+        f"SELECT {_COLUMNS} FROM suppression WHERE channel = :channel AND address = :address ORDER BY id DESC",
+        channel=channel, address=address,
+    )  # fmt: skip
+    return [_suppression(row) for row in rows]
+
+
+def page(tx: Tx, *, channel: Channel | None = None, after: int = 0, limit: int = 100) -> list[Suppression]:
+    """Those that hold, in the order in which they came, after an id."""
+    rows = tx.all(
+        f"SELECT {_COLUMNS} FROM suppression WHERE removed_at IS NULL AND id > :after"
+        " AND (CAST(:channel AS TEXT) IS NULL OR channel = :channel) ORDER BY id LIMIT :limit",
+        channel=channel, after=after, limit=limit,
+    )  # fmt: skip
+    return [_suppression(row) for row in rows]
+
+
+def counts(tx: Tx) -> dict[tuple[str, str, str], int]:
+    """How many hold, by channel, scope and reason."""
+    rows = tx.all(
+        "SELECT channel, scope, reason, count(*) AS n FROM suppression WHERE removed_at IS NULL"
+        " GROUP BY channel, scope, reason ORDER BY channel, scope, reason"
     )
-    return {(row.channel, row.reason): row.n for row in rows}
+    return {(row.channel, row.scope, row.reason): row.n for row in rows}
+
+
+def _suppression(row: Row[Any]) -> Suppression:
+    return Suppression(
+        id=row.id,
+        channel=Channel(row.channel),
+        address=row.address,
+        scope=row.scope,
+        reason=row.reason,
+        note=row.note,
+        source=row.source,
+        created_by=row.created_by,
+        created_at=from_ms(row.created_at),
+        removed_at=from_ms(row.removed_at),
+        removed_reason=row.removed_reason or "",
+    )
