@@ -16,9 +16,7 @@ CPU_SECONDS = 4
 WALL_SECONDS = 30.0
 """Longer than the processor time, so that a busy machine is not taken for an endless loop."""
 MEMORY_BYTES = 512 * 1024 * 1024
-_BOOT = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from dispatcher.compose.cage import child; child()"
-)
+_BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from dispatcher.compose.cage import child; child()"
 
 
 def run(job: object, *, wall: float = WALL_SECONDS) -> list[dict[str, object]]:

@@ -12,12 +12,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from dispatcher.compose.parts import DOCUMENTS, PIECES, parse
+from dispatcher.compose.parts import DOCUMENTS, PIECES
 from dispatcher.errors import NotFound, TemplateError
 from dispatcher.model.fact import FactKind, FactSpec
 from dispatcher.model.kinds import Channel, Purpose
 from dispatcher.model.person import Level
-from dispatcher.model.template import Profile, Template
+from dispatcher.model.template import PartName, Profile, Template
 
 SHARED = "shared"
 _DESCRIPTION = "template.toml"
@@ -126,7 +126,7 @@ class Catalogue:
         files: dict[str, str] = {}
         for root in reversed(self._roots):
             if (root / SHARED).is_dir():
-                files |= {p.name: _text(p) for p in sorted((root / SHARED).iterdir()) if parse(p.name)}
+                files |= {p.name: _text(p) for p in sorted((root / SHARED).iterdir()) if PartName.parse(p.name)}
         return files
 
     def _words(self) -> dict[str, dict[str, str]]:
@@ -180,7 +180,7 @@ def _check_parts(described: _Description, folder: Path) -> None:
 
 
 def _sources(folder: Path) -> dict[str, str]:
-    return {path.name: _text(path) for path in sorted(folder.iterdir()) if path.is_file() and parse(path.name)}
+    return {path.name: _text(path) for path in sorted(folder.iterdir()) if path.is_file() and PartName.parse(path.name)}
 
 
 def _text(path: Path) -> str:

@@ -177,13 +177,13 @@ def _reason(error: ValidationError) -> str:
 
 
 def parse_words(words: Iterable[str]) -> dict[FactKey, object]:
-    """`name=value` and `name.fr=value` as they stand on a command line."""
+    """`name=value` and `name@fr=value` as they stand on a command line."""
     raw: dict[FactKey, object] = {}
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or not key.strip():
             raise TemplateError(f"{word!r} is no fact.", mend="Write it like name=value.")
-        name, _, locale = key.strip().partition(".")
+        name, _, locale = key.strip().partition("@")
         raw[name, locale or None] = value
     return raw
 
@@ -208,7 +208,7 @@ def read_facts(
         try:
             plain = read_value(known[name].kind, value)
         except ValueError as error:
-            wrong.append(f"{name}{'.' + locale if locale else ''} {error}.")
+            wrong.append(f"{name}{'@' + locale if locale else ''} {error}.")
             continue
         facts.append(Fact(name, known[name].kind, plain, state, locale, source, as_of, set_by, set_at))
     if wrong:
@@ -244,4 +244,3 @@ def require_complete(template: Template, facts: Mapping[FactKey, Fact]) -> None:
         mend=[f"--fact {gap.name}=..." for gap in gaps],
         code="E-FACT",
     )  # fmt: skip
-

@@ -99,7 +99,7 @@ def _aliases(template: Template, locale: str) -> Iterator[tuple[str, str]]:
     """A part is named without its locale where it is included; the reader's language serves."""
     at_hand = {**template.shared, **template.sources}
     for file in at_hand:
-        name = parts.parse(file)
+        name = PartName.parse(file)
         if name and not name.locale and not name.variant:
             best = parts.choose(at_hand, (name.medium, name.piece, name.extension), locale=locale)
             yield file, best.file

@@ -1,19 +1,10 @@
 """File names of a template folder, and which part serves a channel, a locale and a variant."""
 
-import re
 from collections.abc import Iterable, Mapping
 
 from dispatcher.errors import TemplateError
 from dispatcher.model.kinds import Channel
 from dispatcher.model.template import PartName
-
-_NAME = re.compile(
-    r"(?P<medium>[a-z_]+)"
-    r"(?:\.(?P<piece>subject))?"
-    r"(?:\.(?P<locale>[a-z]{2,3}(?:-[A-Z]{2})?))?"
-    r"(?:\+(?P<variant>[a-z0-9_]+))?"
-    r"\.(?P<extension>txt|mjml|md|html)"
-)
 
 PIECES: Mapping[Channel, tuple[tuple[str, str, str], ...]] = {
     Channel.EMAIL: (("email", "subject", "txt"), ("email", "", "mjml"), ("email", "", "txt")),
@@ -29,18 +20,10 @@ DOCUMENTS: Mapping[str, str] = {
 """Texts without deliveries, and the format of each."""
 
 
-def parse(file: str) -> PartName | None:
-    """The name taken apart, or None where it is no part."""
-    found = _NAME.fullmatch(file)
-    if not found:
-        return None
-    return PartName(**{key: value or "" for key, value in found.groupdict().items()})
-
-
 def choose(names: Iterable[str], wanted: tuple[str, str, str], *, locale: str, variant: str = "") -> PartName:
     """The closest part: the locale, its language, then the part without locale (the template's language)."""
     medium, piece, extension = wanted
-    at_hand = {name for name in map(parse, names) if name}
+    at_hand = {name for name in map(PartName.parse, names) if name}
     for spoken in (locale, locale.split("-")[0], ""):
         for kind in dict.fromkeys((variant, "")):
             candidate = PartName(medium, piece, spoken, kind, extension)

@@ -122,4 +122,3 @@ def _document(order: jobs.Order, name: PartName, made: Mapping[str, Any], mode: 
     if mode is Mode.DRILL:
         text = marks.mark_document(text, order.spoken, html=html)
     return Document(str(order.target), order.locale, order.variant, name.extension, text, slots)
-

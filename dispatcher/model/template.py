@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,6 +11,15 @@ from dispatcher.model.fact import FactSpec
 from dispatcher.model.kinds import Channel, Purpose
 from dispatcher.model.person import Level
 from dispatcher.model.rendition import Slot
+
+
+_NAME = re.compile(
+    r"(?P<medium>[a-z_]+)"
+    r"(?:\.(?P<piece>subject))?"
+    r"(?:\.(?P<locale>[a-z]{2,3}(?:-[A-Z]{2})?))?"
+    r"(?:\+(?P<variant>[a-z0-9_]+))?"
+    r"\.(?P<extension>txt|mjml|md|html)"
+)
 
 
 class Profile(StrEnum):
@@ -31,6 +41,12 @@ class PartName:
     locale: str
     variant: str
     extension: str
+
+    @classmethod
+    def parse(cls, file: str) -> "PartName | None":
+        """The name taken apart, or None where it is no part."""
+        found = _NAME.fullmatch(file)
+        return cls(**{key: value or "" for key, value in found.groupdict().items()}) if found else None
 
     @property
     def file(self) -> str:
@@ -67,6 +83,10 @@ class Template:
     def spec(self, name: str) -> FactSpec | None:
         """The fact of that name, if the template knows it."""
         return next((spec for spec in self.facts if spec.name == name), None)
+
+    def locales(self) -> set[str]:
+        """Every language in which the template has a part, its own included."""
+        return {self.locale, *(name.locale for name in map(PartName.parse, self.sources) if name and name.locale)}
 
     def sha256(self) -> str:
         """Digest of every byte that shapes a message: the parts, the partials and the words."""

@@ -86,6 +86,8 @@ CREATE TABLE fact (
     id {id},
     incident_id BIGINT NOT NULL REFERENCES incident (id),
     name TEXT NOT NULL,
+    locale TEXT NOT NULL DEFAULT '',
+    kind TEXT NOT NULL,
     value TEXT NOT NULL,
     state TEXT NOT NULL,
     source TEXT NOT NULL,
@@ -94,7 +96,7 @@ CREATE TABLE fact (
     set_at BIGINT NOT NULL,
     replaced_at BIGINT
 );
-CREATE UNIQUE INDEX fact_current ON fact (incident_id, name) WHERE replaced_at IS NULL;
+CREATE UNIQUE INDEX fact_current ON fact (incident_id, name, locale) WHERE replaced_at IS NULL;
 
 -- Who did what by which door: the timeline of incidents and broadcasts.
 CREATE TABLE act (

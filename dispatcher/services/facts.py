@@ -1,0 +1,162 @@
+"""The fact sheet of an incident: set, retract, list. Every value that ever stood there is kept."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from dispatcher.compose.factfile import read_fact_file
+from dispatcher.compose.facts import read_facts, unknown_name
+from dispatcher.errors import NotFound, Refused, TemplateError, UsageError
+from dispatcher.ledger import broadcasts, incidents
+from dispatcher.ledger.engine import Tx
+from dispatcher.model.broadcast import Broadcast
+from dispatcher.model.clock import to_ms
+from dispatcher.model.fact import Fact, FactKey, FactKind, FactSpec
+from dispatcher.model.incident import Incident
+from dispatcher.model.kinds import FactState
+from dispatcher.model.person import Person
+from dispatcher.model.states import BroadcastState
+from dispatcher.people import Right, require
+from dispatcher.services.context import Context
+
+_OUT = frozenset(
+    {
+        BroadcastState.RELEASED,
+        BroadcastState.PAUSED,
+        BroadcastState.STOPPED,
+        BroadcastState.EXPIRED,
+        BroadcastState.DONE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How sure we are, who says so, and since when it is true. `kind` is the type of a fact that no template knows."""
+
+    state: FactState = FactState.CONFIRMED
+    source: str = ""
+    as_of: datetime | None = None
+    kind: FactKind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retraction:
+    """What was taken back, and the broadcasts that had told it: each needs a correction."""
+
+    facts: tuple[Fact, ...]
+    told_by: tuple[Broadcast, ...]
+
+
+def read_file(path: Path) -> dict[FactKey, object]:
+    """Raw facts of a TOML or JSON file by (name, locale)."""
+    return read_fact_file(path)
+
+
+def set_facts(
+    ctx: Context, actor: Person, ref: str, raw: Mapping[FactKey, object], telling: Telling = Telling()
+) -> list[Fact]:
+    """Facts as they stand from now on, all or none. With the state unknown a fact keeps no value."""
+    require(actor, Right.INCIDENT)
+    if telling.state is FactState.RETRACTED:
+        raise UsageError("A fact is taken back with retract.", mend="dispatcher fact retract REF NAME --reason WHY")
+    facts = _typed(ctx, actor, raw, telling)
+    with ctx.ledger.write() as tx:
+        incident = _open(tx, ref)
+        _put(tx, ctx, actor, incident, facts, f"facts {telling.state}")
+    return facts
+
+
+def retract_fact(ctx: Context, actor: Person, ref: str, name: str, reason: str) -> Retraction:
+    """Take a fact back, in every language. Nothing may state it any more; who told it is listed."""
+    require(actor, Right.INCIDENT)
+    if not reason.strip():
+        raise UsageError("A retraction needs its reason.", mend='Add --reason "..."')
+    with ctx.ledger.write() as tx:
+        incident = _open(tx, ref)
+        standing = [
+            f for f in incidents.facts(tx, incident.id) if f.name == name and f.state is not FactState.RETRACTED
+        ]
+        if not standing:
+            raise NotFound(f"{incident.ref} has no fact {name}.", mend=f"dispatcher fact list {incident.ref}")
+        taken = [replace(fact, state=FactState.RETRACTED, source=reason.strip()) for fact in standing]
+        _put(tx, ctx, actor, incident, sorted(taken, key=lambda fact: fact.locale or ""), "facts retracted")
+        told = _told_by(ctx, tx, incident, standing)
+    return Retraction(tuple(taken), told)
+
+
+def list_facts(ctx: Context, ref: str, *, name: str = "", history: bool = False) -> list[Fact]:
+    """The fact sheet as it stands; with `history` every value it ever had, the oldest first."""
+    with ctx.ledger.read() as tx:
+        incident = incidents.by_ref(tx, ref)
+        found = incidents.history(tx, incident.id) if history else incidents.facts(tx, incident.id)
+    return [fact for fact in found if name in ("", fact.name)]
+
+
+def _open(tx: Tx, ref: str) -> Incident:
+    incident = incidents.by_ref(tx, ref, lock=True)
+    if not incident.is_open:
+        raise Refused(f"{incident.ref} is closed.", mend="Open a new incident: dispatcher incident open")
+    return incident
+
+
+def _put(tx: Tx, ctx: Context, actor: Person, incident: Incident, facts: Iterable[Fact], verb: str) -> None:
+    """Our own language goes first: a new value there makes the translations that stood until now void."""
+    now = to_ms(ctx.clock.now())
+    ordered = sorted(facts, key=lambda fact: (fact.name, fact.locale or ""))
+    for fact in ordered:
+        incidents.put_fact(tx, incident.id, fact, actor.id, now)
+    names = ", ".join(sorted({fact.name for fact in ordered}))
+    broadcasts.note_act(tx, verb, now, person_id=actor.id, incident_id=incident.id, detail=names)
+
+
+def _typed(ctx: Context, actor: Person, raw: Mapping[FactKey, object], telling: Telling) -> list[Fact]:
+    now = ctx.clock.now()
+    specs = _specs(ctx, {name for name, _ in raw}, telling.kind)
+    as_of = telling.as_of or now
+    if telling.state is FactState.UNKNOWN:
+        return [
+            Fact(name, specs[name].kind, None, telling.state, locale, telling.source, as_of, actor.name, now)
+            for name, locale in raw
+        ]
+    return read_facts(
+        specs.values(),
+        raw,
+        state=telling.state,
+        source=telling.source,
+        as_of=as_of,
+        set_by=actor.name,
+        set_at=now,
+    )
+
+
+def _specs(ctx: Context, names: set[str], kind: FactKind | None) -> dict[str, FactSpec]:
+    """The type of each fact: as the templates know it, else as the caller says."""
+    known = ctx.catalogue.vocabulary()
+    strange = sorted(names - known.keys())
+    if strange and kind is None:
+        raise TemplateError(
+            f"No template knows the fact {strange[0]}.",
+            why=unknown_name(strange[0], known),
+            mend="Correct the name, or keep it for ourselves with --kind line.",
+            code="E-FACT",
+        )
+    own = {name: FactSpec(name, kind, required=False) for name in strange if kind}
+    return {name: known[name] for name in names & known.keys()} | own
+
+
+def _told_by(ctx: Context, tx: Tx, incident: Incident, facts: list[Fact]) -> tuple[Broadcast, ...]:
+    """Broadcasts already out whose words were frozen after the fact was set, and whose template states it."""
+    about = [broadcasts.get(tx, number) for number in incidents.broadcast_ids(tx, incident.id)]
+    return tuple(one for one in about if one.state in _OUT and any(_tells(ctx, one, fact) for fact in facts))
+
+
+def _tells(ctx: Context, broadcast: Broadcast, fact: Fact) -> bool:
+    if broadcast.submitted_at is None or fact.set_at is None or broadcast.submitted_at < fact.set_at:
+        return False
+    if any(name == fact.name for name, _, _ in broadcast.facts):
+        return False
+    if broadcast.template_id not in ctx.catalogue.ids():
+        return True
+    return ctx.catalogue.get(broadcast.template_id).spec(fact.name) is not None

@@ -1,0 +1,212 @@
+"""Incidents: open, follow, promise the next word, close. Each act is one line of the timeline."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from dispatcher.errors import Refused, UsageError
+from dispatcher.ledger import broadcasts, incidents
+from dispatcher.ledger.engine import Tx
+from dispatcher.model.broadcast import Broadcast, broadcast_ref
+from dispatcher.model.clock import from_ms, to_ms
+from dispatcher.model.fact import Fact
+from dispatcher.model.incident import Incident, Phase, Visibility
+from dispatcher.model.kinds import FactState, Mode, Severity
+from dispatcher.model.person import Person
+from dispatcher.model.states import BroadcastState
+from dispatcher.people import Right, require
+from dispatcher.services.context import Context
+
+_WAITING = frozenset({BroadcastState.SUBMITTED, BroadcastState.APPROVED, BroadcastState.PAUSED})
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What is known when an incident is opened. Mode None is the site's."""
+
+    title: str
+    severity: Severity = Severity.MAJOR
+    mode: Mode | None = None
+    phase: Phase = Phase.INVESTIGATING
+    visibility: Visibility = Visibility.PUBLIC
+    next_update_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an update changes; None leaves it as it is."""
+
+    title: str | None = None
+    severity: Severity | None = None
+    phase: Phase | None = None
+    visibility: Visibility | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the timeline. `broadcast` names the broadcast it belongs to, if any."""
+
+    at: datetime
+    verb: str
+    person: str
+    door: str
+    broadcast: str
+    channel: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """Everything about one incident."""
+
+    incident: Incident
+    facts: tuple[Fact, ...]
+    broadcasts: tuple[Broadcast, ...]
+    timeline: tuple[Entry, ...]
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Names of facts that we say we do not know."""
+        return tuple(fact.name for fact in self.facts if fact.state is FactState.UNKNOWN)
+
+
+def open_incident(ctx: Context, actor: Person, opening: Opening) -> Incident:
+    """A new incident."""
+    require(actor, Right.INCIDENT)
+    now = ctx.clock.now()
+    title = _title(opening.title)
+    if opening.next_update_at:
+        _require_future(opening.next_update_at, now)
+    with ctx.ledger.write() as tx:
+        number = incidents.add(
+            tx,
+            {
+                "title": title,
+                "severity": opening.severity,
+                "phase": opening.phase,
+                "visibility": opening.visibility,
+                "mode": opening.mode or ctx.settings.mode,
+                "opened_by": actor.id,
+                "opened_at": to_ms(now),
+                "next_update_at": to_ms(opening.next_update_at) if opening.next_update_at else None,
+            },
+        )
+        _note(tx, "opened", actor, number, now, f"{title} ({opening.severity})")
+        if opening.next_update_at:
+            _note(tx, "promised", actor, number, now, opening.next_update_at.isoformat(timespec="minutes"))
+        return incidents.get(tx, number)
+
+
+def list_incidents(ctx: Context, *, closed_too: bool = False) -> list[Incident]:
+    """Open incidents, the newest first; on demand the closed ones as well."""
+    with ctx.ledger.read() as tx:
+        return incidents.recent(tx, open_only=not closed_too)
+
+
+def show(ctx: Context, ref: str) -> IncidentView:
+    """One incident with its fact sheet, broadcasts and timeline."""
+    with ctx.ledger.read() as tx:
+        incident = incidents.by_ref(tx, ref)
+        return IncidentView(
+            incident=incident,
+            facts=tuple(incidents.facts(tx, incident.id)),
+            broadcasts=tuple(broadcasts.get(tx, number) for number in incidents.broadcast_ids(tx, incident.id)),
+            timeline=_timeline(tx, incident.id),
+        )
+
+
+def update(ctx: Context, actor: Person, ref: str, change: Change) -> Incident:
+    """Change what is known about an open incident; a note alone is an entry of the timeline."""
+    require(actor, Right.INCIDENT)
+    now = ctx.clock.now()
+    with ctx.ledger.write() as tx:
+        incident = _open(tx, ref)
+        title = _title(change.title) if change.title is not None else None
+        wanted = {
+            "title": title,
+            "severity": change.severity,
+            "phase": change.phase,
+            "visibility": change.visibility,
+        }
+        values = {name: value for name, value in wanted.items() if value not in (None, getattr(incident, name))}
+        if values:
+            incidents.change(tx, incident.id, **values)
+        for name, value in values.items():
+            _note(tx, f"{name} changed", actor, incident.id, now, f"{getattr(incident, name)} to {value}")
+        if change.note.strip():
+            _note(tx, "noted", actor, incident.id, now, change.note.strip())
+        return incidents.get(tx, incident.id)
+
+
+def promise(ctx: Context, actor: Person, ref: str, at: datetime) -> Incident:
+    """The public "next update by". A new promise replaces the old one; both stay in the timeline."""
+    require(actor, Right.INCIDENT)
+    now = ctx.clock.now()
+    _require_future(at, now)
+    with ctx.ledger.write() as tx:
+        incident = _open(tx, ref)
+        incidents.change(tx, incident.id, next_update_at=to_ms(at))
+        _note(tx, "promised", actor, incident.id, now, at.isoformat(timespec="minutes"))
+        return incidents.get(tx, incident.id)
+
+
+def close(ctx: Context, actor: Person, ref: str, lesson: str = "") -> Incident:
+    """The end: nothing is promised any more, nothing more can be set. Waiting broadcasts are settled first."""
+    require(actor, Right.INCIDENT)
+    now = ctx.clock.now()
+    with ctx.ledger.write() as tx:
+        incident = _open(tx, ref)
+        _require_nothing_waits(tx, incident)
+        incidents.change(tx, incident.id, phase=Phase.RESOLVED, closed_at=to_ms(now), next_update_at=None)
+        _note(tx, "closed", actor, incident.id, now, lesson.strip())
+        return incidents.get(tx, incident.id)
+
+
+def _open(tx: Tx, ref: str) -> Incident:
+    incident = incidents.by_ref(tx, ref, lock=True)
+    if not incident.is_open:
+        raise Refused(f"{incident.ref} is closed.", mend="Open a new incident: dispatcher incident open")
+    return incident
+
+
+def _title(words: str) -> str:
+    title = " ".join(words.split())
+    if not title or len(title) > 200:
+        raise UsageError("An incident needs a title of at most 200 characters.", mend='Like "Online orders stopped".')
+    return title
+
+
+def _require_future(at: datetime, now: datetime) -> None:
+    if at <= now:
+        raise UsageError(
+            "The next update cannot be promised for a time that has passed.", mend="Name a later time, with its zone."
+        )
+
+
+def _require_nothing_waits(tx: Tx, incident: Incident) -> None:
+    for number in incidents.broadcast_ids(tx, incident.id):
+        broadcast = broadcasts.get(tx, number)
+        if broadcast.state in _WAITING:
+            raise Refused(
+                f"{incident.ref} cannot be closed: {broadcast.ref} is {broadcast.state}.",
+                mend=f"Send it, or end it: dispatcher broadcast reject {broadcast.ref} (or stop, once released)",
+            )
+
+
+def _note(tx: Tx, verb: str, actor: Person, number: int, now: datetime, detail: str) -> None:
+    broadcasts.note_act(tx, verb, to_ms(now), person_id=actor.id, incident_id=number, detail=detail)
+
+
+def _timeline(tx: Tx, number: int) -> tuple[Entry, ...]:
+    return tuple(
+        Entry(
+            at=from_ms(int(row.at)),
+            verb=row.verb,
+            person=row.name or "",
+            door=row.door,
+            broadcast=broadcast_ref(row.broadcast_id) if row.broadcast_id else "",
+            channel=row.channel or "",
+            detail=row.detail,
+        )
+        for row in incidents.acts(tx, number)
+    )
