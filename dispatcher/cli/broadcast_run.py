@@ -194,13 +194,12 @@ def stop(session: Session, ref: str, channel: str | None, reason: str) -> None:
 
 @click.command(cls=Verb)
 @click.argument("ref")
-@click.option("--reason", required=True, metavar="TEXT", help="Why it should work now.")
 @pass_session
-def retry(session: Session, ref: str, reason: str) -> None:
-    """Hand over again what failed and may be tried again; never what is unknown."""
+def retry(session: Session, ref: str) -> None:
+    """Hand over again what failed; never what is unknown, and nobody who asked for no more."""
     from dispatcher.services import settling
 
-    count = settling.retry(session.ctx, acting_on(session, ref), ref, reason=reason)
+    count = settling.retry(session.ctx, acting_on(session, ref), ref)
     show(session, {"ref": ref, "retried": count}, f"{number(count)} deliveries of {ref} are due again.")
 
 
