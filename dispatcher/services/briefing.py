@@ -5,7 +5,6 @@ from datetime import datetime
 
 from dispatcher.compose.brief import Brief, Organisation
 from dispatcher.compose.facts import read_facts
-from dispatcher.compose.parts import parse
 from dispatcher.compose.rendering import render
 from dispatcher.ledger import incidents, planning
 from dispatcher.ledger.engine import Tx
@@ -98,8 +97,7 @@ def _locale_map(tx: Tx, broadcast: Broadcast, template: Template) -> dict[str | 
 
 def spoken_locales(template: Template) -> set[str]:
     """The languages in which a template has parts of its own."""
-    named = (parse(file) for file in template.sources)
-    return {template.locale, *(part.locale for part in named if part and part.locale)}
+    return template.locales()
 
 
 def _match(word: str | None, offered: set[str], default: str) -> str:
