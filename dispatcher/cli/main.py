@@ -87,7 +87,7 @@ def run(argv: Sequence[str]) -> int:
 
 def _quiet_pipe() -> int:
     """The reader of our output left early (`| head`); Python would complain again while flushing at exit."""
-    sys.stdout = None  # type: ignore[assignment]
+    sys.stdout = None
     return 0
 
 
