@@ -42,8 +42,8 @@ def from_bug(error: BaseException, session: Session) -> DispatcherError:
     """An error nobody foresaw. Its message may hold an address, so only its kind and place are told."""
     if session.trace:
         traceback.print_exception(error, file=sys.stderr)
-    place = traceback.extract_tb(error.__traceback__)[-1:] or [None]
-    where = f" at {place[0].filename}:{place[0].lineno}" if place[0] else ""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     return DispatcherError(
         "Something broke that should not.",
         why=f"{type(error).__name__}{where}",

@@ -1,6 +1,7 @@
 """A broadcast under way, shown: a frame for a terminal, one line per change for a log or a screen reader."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ _TOLD = (
 View = Mapping[str, Any]
 """What `broadcast show --json` prints."""
 
+Now = Callable[[], datetime]
+
 
 def settled(terms: Mapping[str, int]) -> int:
     """Deliveries for which nothing is left to do on our side."""
@@ -41,32 +44,21 @@ def told(terms: Mapping[str, int]) -> str:
     return ", ".join(f"{term} {number(terms[term])}" for term in _TOLD if terms.get(term))
 
 
-def lines(view: View, last: Mapping[str, str], now: datetime) -> Iterator[tuple[str, str]]:
-    """(channel, line) for each channel that changed since `last`."""
+def changes(view: View, last: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """(what, line) for the broadcast and each channel, where the line is another than the last one."""
+    found = {view["ref"]: view["state"]}
     for channel, terms in view["channels"].items():
-        state = f"{number(settled(terms))} of {number(terms['planned'])}: {told(terms) or 'nothing yet'}"
-        if last.get(channel) != state:
-            yield channel, state
+        found[channel] = f"{number(settled(terms))} of {number(terms['planned'])}: {told(terms) or 'nothing yet'}"
+    yield from ((what, line) for what, line in found.items() if last.get(what) != line)
 
 
-def follow(session: Session, views: Iterable[View], now: "Clock") -> View | None:
+def follow(session: Session, views: Iterable[View], now: Now) -> View | None:
     """Show every view until there are no more; the last one."""
     if session.json:
         return _follow_json(views)
-    if session.plain or not click.get_text_stream("stdout").isatty():
+    if session.plain or not sys.stdout.isatty():
         return _follow_plain(views, now)
     return _follow_live(session, views)
-
-
-class Clock:
-    """A callable that says what time it is."""
-
-    def __init__(self, clock: Any) -> None:
-        self._clock = clock
-
-    def __call__(self) -> datetime:
-        moment: datetime = self._clock.now()
-        return moment
 
 
 def _follow_json(views: Iterable[View]) -> View | None:
@@ -78,15 +70,12 @@ def _follow_json(views: Iterable[View]) -> View | None:
     return view
 
 
-def _follow_plain(views: Iterable[View], now: Clock) -> View | None:
-    view, last, state = None, {}, ""
+def _follow_plain(views: Iterable[View], now: Now) -> View | None:
+    view, last = None, dict[str, str]()
     for view in views:
-        if view["state"] != state:
-            state = view["state"]
-            click.echo(f"{now():%H:%M:%S} {view['ref']} {state}")
-        for channel, line in list(lines(view, last, now())):
-            last[channel] = line
-            click.echo(f"{now():%H:%M:%S} {channel} {line}")
+        for what, line in changes(view, last):
+            last[what] = line
+            click.echo(f"{now():%H:%M:%S} {what} {line}")
     return view
 
 

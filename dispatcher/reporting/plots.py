@@ -135,8 +135,11 @@ def _legend(terms: Sequence[str], whole: Sums, top: float) -> str:
 def sums_table(channels: Sequence[Sums]) -> Table:
     """Every term of every channel, and the total."""
     whole = [*channels, sums.total(channels)] if len(channels) > 1 else list(channels)
-    rows = tuple((c.channel, c["planned"], *(c[term] for term in TERMS)) for c in whole)
-    return Table(("channel", "planned", *TERMS), rows)
+    return Table(("channel", "planned", *TERMS), tuple(_numbers(c) for c in whole))
+
+
+def _numbers(channel: Sums) -> tuple[str | int, ...]:
+    return (channel.channel, channel["planned"], *(channel[term] for term in TERMS))
 
 
 def _time_ticks(high: float) -> list[float]:

@@ -100,7 +100,9 @@ def cumulate(accepted: Mapping[int, int], delivered: Mapping[int, int]) -> list[
     return curve
 
 
-def when_reached(curve: Sequence[Moment], shares: Sequence[int] = (10, 50, 90, 99, 100)) -> list[tuple[int, int, float]]:
+def when_reached(
+    curve: Sequence[Moment], shares: Sequence[int] = (10, 50, 90, 99, 100)
+) -> list[tuple[int, int, float]]:
     """(percent, deliveries, seconds): when each share of all accepted deliveries had been accepted."""
     whole = curve[-1].accepted if curve else 0
     found = []
