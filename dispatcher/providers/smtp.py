@@ -11,8 +11,7 @@ Oddities:
 - There is nobody to ask afterwards: no events, no lookup. Bounces go to `bounce_to`.
 - Python's header folding can be made to write a header of its own out of an encoded word (CVE-2024-6923), hence every
   finished message is parsed again and its header names are compared with those intended.
-- The structure of a message is made once per rendition by the standard library; a recipient costs two encoded bodies
-  and a few header lines.
+- The standard library makes the structure once per rendition; a recipient costs two encoded bodies and a few headers.
 """
 
 import asyncio
@@ -43,16 +42,7 @@ from dispatcher.model.clock import Clock, SystemClock
 from dispatcher.model.kinds import Channel
 from dispatcher.model.outcome import Accepted, Misconfigured, NotSent, Outcome, OutcomeUnknown, Rejected, Throttled
 from dispatcher.model.rendition import Envelope, Rendition
-from dispatcher.provider import (
-    HeaderText,
-    ProviderSettings,
-    Secret,
-    Sender,
-    fill,
-    is_loopback,
-    mail_address,
-    reason,
-)
+from dispatcher.provider import HeaderText, ProviderSettings, Secret, Sender, fill, is_loopback, mail_address, reason
 from dispatcher.wire import Wire
 
 if TYPE_CHECKING:
@@ -103,14 +93,10 @@ class SmtpSettings(ProviderSettings):
         return self
 
     @property
-    def host(self) -> str:
-        """Name of the relay."""
-        return urlsplit(self.base_url).hostname or ""
-
-    @property
-    def port(self) -> int:
-        """587 for submission, 465 for implicit TLS, unless the URL says otherwise."""
-        return urlsplit(self.base_url).port or (465 if self.implicit_tls else 587)
+    def place(self) -> tuple[str, int]:
+        """Host and port: 587 for submission, 465 for implicit TLS, unless the URL says otherwise."""
+        url = urlsplit(self.base_url)
+        return url.hostname or "", url.port or (465 if self.implicit_tls else 587)
 
     @property
     def implicit_tls(self) -> bool:
@@ -352,9 +338,10 @@ class Smtp:
         from aiosmtplib import SMTP
 
         settings = self._settings
+        host, port = settings.place
         smtp = SMTP(
-            hostname=settings.host,
-            port=settings.port,
+            hostname=host,
+            port=port,
             local_hostname=settings.own_domain,
             username=settings.username or None,
             password=settings.password.get_secret_value() if settings.password else None,

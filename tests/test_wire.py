@@ -1,0 +1,414 @@
+"""What the wire proves, against real sockets: which losses are certain, which are not, and that everything ends."""
+
+import asyncio
+import datetime as dt
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from dispatcher.model.outcome import NotSent, OutcomeUnknown
+from dispatcher.wire import ANSWER_CAP, Answer, AnswerLost, NeverConnected, Wire
+from tests.contract.http_vendor import Fault, HttpVendor, always, closed_port, early_reset, in_thread, reply
+
+LOOPBACK = ipaddress.ip_address("127.0.0.1")
+NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
+
+
+async def call(wire, url, *, method="POST", body=b"{}", timeout=2.0, **more):
+    return await wire.request(method, url, headers={"X-Test": "1"}, body=body, timeout=timeout, **more)
+
+
+def against(script, act, **vendor_settings):
+    """Run `act(wire, vendor)` against a vendor that follows the script."""
+
+    async def run():
+        async with HttpVendor(script, **vendor_settings) as vendor, Wire() as wire:
+            return await act(wire, vendor)
+
+    return asyncio.run(run())
+
+
+def loss(script, **how):
+    async def act(wire, vendor):
+        began = time.monotonic()
+        with pytest.raises((NeverConnected, AnswerLost)) as caught:
+            await call(wire, vendor.url, **how)
+        return caught.value, time.monotonic() - began
+
+    return against(script, act)
+
+
+# --- a whole answer
+
+
+def test_an_answer_is_status_lower_case_headers_and_body():
+    async def act(wire, vendor):
+        return await call(wire, f"{vendor.url}/a?b=%20c", body=b"hello"), vendor.requests[0]
+
+    answer, request = against(always(reply(202, b"taken", {"X-Message-Id": "m1"})), act)
+    assert (answer.status, answer.headers["x-message-id"], answer.body) == (202, "m1", b"taken")
+    assert (request.method, request.target, request.body) == ("POST", "/a?b=%20c", b"hello")
+    assert request.headers["x-test"] == "1"
+    assert request.headers["accept-encoding"] == "identity"
+    assert "cookie" not in request.headers
+
+
+def test_connections_are_kept_and_speak_without_delay():
+    async def act(wire, vendor):
+        for _ in range(5):
+            await call(wire, vendor.url)
+        pool = wire._pool()
+        ((connection, _),) = next(iter(pool.session.connector._conns.values()))
+        sock = connection.transport.get_extra_info("socket")
+        options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY), (socket.SOL_SOCKET, socket.SO_KEEPALIVE)]
+        return vendor.opened, [sock.getsockopt(*option) for option in options]
+
+    opened, options = against(always(reply()), act)
+    assert opened == 1
+    assert all(options)
+
+
+def test_a_large_body_arrives_whole():
+    body = bytes(range(256)) * 16_384
+
+    async def act(wire, vendor):
+        await call(wire, vendor.url, body=body)
+        return vendor.requests[0].body
+
+    assert against(always(reply()), act) == body
+
+
+def test_redirects_and_cookies_are_not_followed_up():
+    async def act(wire, vendor):
+        named = vendor.url.replace("127.0.0.1", "localhost")  # a jar would take no cookie from a bare address
+        first = await call(wire, named)
+        await call(wire, named)
+        return first.status, [(r.target, r.headers.get("cookie")) for r in vendor.requests]
+
+    script = always(reply(302, b"", {"Location": "/elsewhere", "Set-Cookie": "a=b; Path=/"}))
+    assert against(script, act) == (302, [("/", None), ("/", None)])
+
+
+def test_no_proxy_is_taken_from_the_environment(monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://{closed_port()}")
+    assert against(always(reply(204)), lambda wire, vendor: call(wire, vendor.url)).status == 204
+
+
+# --- certainly not sent
+
+
+def test_a_refused_connection_is_certain():
+    async def act():
+        async with Wire() as wire:
+            await call(wire, f"http://{closed_port()}")
+
+    with pytest.raises(NeverConnected) as caught:
+        asyncio.run(act())
+    assert isinstance(caught.value.outcome, NotSent)
+    assert "127.0.0.1" not in str(caught.value)
+
+
+def test_a_name_that_does_not_resolve_is_certain(monkeypatch):
+    def unknown(*_args, **_kwargs):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    async def act():
+        async with Wire() as wire:
+            monkeypatch.setattr(socket, "getaddrinfo", unknown)
+            await call(wire, "http://nobody.example.com")
+
+    with pytest.raises(NeverConnected):
+        asyncio.run(act())
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate for 127.0.0.1 that nobody vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(dt.datetime.now(dt.UTC) - dt.timedelta(days=1))
+        .not_valid_after(dt.datetime.now(dt.UTC) + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(LOOPBACK)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def server_side(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
+
+
+def test_a_certificate_nobody_vouches_for_is_certain(certificate):
+    async def act(wire, vendor):
+        with pytest.raises(NeverConnected):
+            await call(wire, vendor.url)
+        return vendor.requests
+
+    assert against(always(reply()), act, tls=server_side(certificate)) == []
+
+
+def test_tls_connections_are_kept_too(certificate):
+    """Session tickets make a fresh TLS connection readable; it must not be taken for a dead one."""
+
+    async def run():
+        context = ssl.create_default_context(cafile=certificate)
+        async with (
+            HttpVendor(always(reply(201)), tls=server_side(certificate)) as vendor,
+            Wire(context=context) as wire,
+        ):
+            statuses = [(await call(wire, vendor.url)).status for _ in range(5)]
+            return statuses, vendor.opened
+
+    assert asyncio.run(run()) == ([201] * 5, 1)
+
+
+def test_a_server_that_speaks_no_tls_is_certain():
+    async def act(wire, vendor):
+        with pytest.raises(NeverConnected):
+            await call(wire, vendor.url.replace("http:", "https:"), timeout=0.3)
+
+    against(always(reply()), act)
+
+
+def test_time_that_runs_out_while_connecting_is_certain():
+    """A listener whose queue is full takes no connection; the deadline ends the attempt."""
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        waiting = [socket.socket() for _ in range(8)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+
+        async def act():
+            async with Wire() as wire:
+                await call(wire, "http://%s:%d" % full.getsockname(), timeout=0.3)
+
+        began = time.monotonic()
+        with pytest.raises(NeverConnected):
+            asyncio.run(act())
+        assert time.monotonic() - began < 1.5
+        for one in waiting:
+            one.close()
+
+
+def test_waiting_for_a_free_connection_is_certain():
+    async def run():
+        async with HttpVendor(always(Fault.MUTE)) as vendor, Wire(limit=1) as wire:
+            first = asyncio.create_task(call(wire, vendor.url, timeout=0.6))
+            await asyncio.sleep(0.1)
+            with pytest.raises(NeverConnected):
+                await call(wire, vendor.url, timeout=0.2)
+            with pytest.raises(AnswerLost):
+                await first
+            return len(vendor.requests)
+
+    assert asyncio.run(run()) == 1
+
+
+# --- perhaps sent
+
+
+@pytest.mark.parametrize("fault", [Fault.RESET, Fault.CLOSE, Fault.HALF, Fault.GARBAGE])
+def test_a_loss_after_the_request_is_not_certain(fault):
+    error, _ = loss(always(fault))
+    assert isinstance(error, AnswerLost)
+    assert isinstance(error.outcome, OutcomeUnknown)
+
+
+def test_a_reset_in_the_middle_of_the_body_is_not_certain():
+    error, _ = loss(early_reset, body=b"x" * 4_000_000)
+    assert isinstance(error, AnswerLost)
+
+
+@pytest.mark.parametrize("fault", [Fault.MUTE, Fault.DRIP])
+def test_a_server_that_never_finishes_ends_with_the_deadline(fault):
+    error, seconds = loss(always(fault), timeout=0.3)
+    assert isinstance(error, AnswerLost)
+    assert 0.25 < seconds < 1.0
+
+
+def test_an_endless_answer_is_cut_off():
+    error, seconds = loss(always(Fault.ENDLESS), timeout=5)
+    assert isinstance(error, AnswerLost)
+    assert seconds < 2
+    assert "64 KiB" in str(error)
+
+
+def test_an_answer_at_the_cap_is_whole_and_one_byte_more_is_not():
+    async def act(wire, vendor):
+        whole = await call(wire, f"{vendor.url}/{ANSWER_CAP}")
+        with pytest.raises(AnswerLost):
+            await call(wire, f"{vendor.url}/{ANSWER_CAP + 1}")
+        return len(whole.body), len((await call(wire, f"{vendor.url}/{ANSWER_CAP + 1}", answer_cap=1 << 20)).body)
+
+    sizes = against(lambda request: reply(200, b"x" * int(request.target[1:])), act)
+    assert sizes == (ANSWER_CAP, ANSWER_CAP + 1)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_request_is_written_once_whatever_its_method(method):
+    """aiohttp by itself repeats a GET on a kept connection that dies."""
+
+    async def act(wire, vendor):
+        await call(wire, f"{vendor.url}/fine", method=method)
+        with pytest.raises(AnswerLost):
+            await call(wire, f"{vendor.url}/bad", method=method)
+        return [request.target for request in vendor.requests]
+
+    script = lambda request: reply() if request.target == "/fine" else Fault.CLOSE  # noqa: E731
+    assert against(script, act) == ["/fine", "/bad"]
+
+
+# --- kept connections that die
+
+
+def test_an_idle_connection_that_died_is_passed_over():
+    """The far end hung up while this loop was busy elsewhere: the request goes out on a fresh connection."""
+
+    async def run(vendor):
+        async with Wire() as wire:
+            await call(wire, vendor.url)
+            hung_up = threading.Event()
+            vendor.server.get_loop().call_soon_threadsafe(lambda: (vendor.drop_all(), hung_up.set()))
+            hung_up.wait(2)
+            time.sleep(0.05)  # noqa: ASYNC251  # the loop must not see the end of the connection before it sends
+            answer = await call(wire, vendor.url)
+            return answer.status, vendor.opened, len(vendor.requests)
+
+    with in_thread(HttpVendor(always(reply()))) as vendor:
+        assert asyncio.run(run(vendor)) == (200, 2, 2)
+
+
+def test_a_far_end_that_hangs_up_at_once_does_not_make_a_storm():
+    accepted = []
+
+    async def run():
+        async def hang_up(_reader, writer):
+            accepted.append(1)
+            writer.close()
+
+        server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+        async with Wire() as wire:
+            with pytest.raises((NeverConnected, AnswerLost)):
+                await call(wire, "http://%s:%d" % server.sockets[0].getsockname(), timeout=1)
+        server.close()
+
+    asyncio.run(run())
+    assert 1 <= len(accepted) <= 4
+
+
+# --- nothing is left behind
+
+
+@pytest.mark.parametrize("fault", [Fault.MUTE, Fault.ENDLESS, Fault.DRIP])
+def test_a_cancelled_call_leaves_no_connection(fault):
+    async def act(wire, vendor):
+        tasks = [asyncio.create_task(call(wire, vendor.url, timeout=20, answer_cap=1 << 40)) for _ in range(5)]
+        while len(vendor.requests) < 5:
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.02)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await vendor.until_idle()
+        return len(wire._pool().session.connector._acquired)
+
+    assert against(always(fault), act) == 0
+
+
+def test_close_ends_every_connection_and_the_wire_can_be_used_again():
+    async def act(wire, vendor):
+        await asyncio.gather(*(call(wire, vendor.url) for _ in range(4)))
+        await wire.close()
+        await vendor.until_idle()
+        return (await call(wire, vendor.url)).status
+
+    assert against(always(reply()), act) == 200
+
+
+def test_close_also_closes_what_adapters_keep():
+    closed = []
+
+    async def act(wire, _vendor):
+        async def close():
+            closed.append(1)
+
+        wire.on_close(close)
+
+    against(always(reply()), act)
+    assert closed == [1]
+
+
+def test_each_loop_has_a_pool_of_its_own():
+    wire = Wire()
+
+    async def once(url):
+        try:
+            return (await call(wire, url)).status
+        finally:
+            await wire.close()
+
+    with in_thread(HttpVendor(always(reply(204)))) as vendor:
+        statuses = []
+        threads = [threading.Thread(target=lambda: statuses.append(asyncio.run(once(vendor.url)))) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+    assert statuses == [204] * 8
+
+
+# --- reading an answer
+
+
+@pytest.mark.parametrize(
+    ("headers", "reset", "expected"),
+    [
+        ({"retry-after": "7"}, "", 7.0),
+        ({"retry-after": "0.5"}, "", 0.5),
+        ({"retry-after": "-3"}, "", 0.0),
+        ({"retry-after": "99999999"}, "", 86_400.0),
+        ({"retry-after": "Sun, 22 Nov 2026 12:00:30 GMT"}, "", 30.0),
+        ({"retry-after": "Sun, 22 Nov 2026 11:00:00 GMT"}, "", 0.0),
+        ({"retry-after": "soon"}, "", None),
+        ({"retry-after": "nan"}, "", None),
+        ({"reset": str(int(NOW.timestamp()) + 12)}, "reset", 12.0),
+        ({"reset": "later"}, "reset", None),
+        ({"retry-after": "5", "reset": str(int(NOW.timestamp()) + 12)}, "reset", 5.0),
+        ({}, "reset", None),
+    ],
+)
+def test_the_wait_that_an_answer_names(headers, reset, expected):
+    assert Answer(429, headers, b"").wait(NOW, reset) == expected
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b'"text"', b"null", b"{", b"\xff\xfe", b'{"a": 1e999999}'])
+def test_a_body_that_is_no_object_reads_as_empty(body):
+    assert Answer(200, {}, body).json() == {}
+
+
+def test_an_object_is_read():
+    assert Answer(200, {}, b'{"sid": "SM1"}').json() == {"sid": "SM1"}
