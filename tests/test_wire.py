@@ -26,6 +26,11 @@ async def call(wire, url, *, method="POST", body=b"{}", timeout=2.0, **more):
     return await wire.request(method, url, headers={"X-Test": "1"}, body=body, timeout=timeout, **more)
 
 
+def address(listener):
+    host, port = listener.getsockname()
+    return f"http://{host}:{port}"
+
+
 def against(script, act, **vendor_settings):
     """Run `act(wire, vendor)` against a vendor that follows the script."""
 
@@ -204,7 +209,7 @@ def test_time_that_runs_out_while_connecting_is_certain():
 
         async def act():
             async with Wire() as wire:
-                await call(wire, "http://%s:%d" % full.getsockname(), timeout=0.3)
+                await call(wire, address(full), timeout=0.3)
 
         began = time.monotonic()
         with pytest.raises(NeverConnected):
@@ -294,7 +299,7 @@ def test_an_idle_connection_that_died_is_passed_over():
             hung_up = threading.Event()
             vendor.server.get_loop().call_soon_threadsafe(lambda: (vendor.drop_all(), hung_up.set()))
             hung_up.wait(2)
-            time.sleep(0.05)  # noqa: ASYNC251  # the loop must not see the end of the connection before it sends
+            time.sleep(0.05)  # the loop must not see the end of the connection before it sends
             answer = await call(wire, vendor.url)
             return answer.status, vendor.opened, len(vendor.requests)
 
@@ -313,7 +318,7 @@ def test_a_far_end_that_hangs_up_at_once_does_not_make_a_storm():
         server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
         async with Wire() as wire:
             with pytest.raises((NeverConnected, AnswerLost)):
-                await call(wire, "http://%s:%d" % server.sockets[0].getsockname(), timeout=1)
+                await call(wire, address(server.sockets[0]), timeout=1)
         server.close()
 
     asyncio.run(run())
