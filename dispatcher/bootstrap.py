@@ -4,6 +4,8 @@ A drill context holds only accounts on this machine; any other is refused here, 
 """
 
 import socket
+from collections.abc import Mapping
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -29,14 +31,14 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Context:
         ledger_id = meta.get(tx, "ledger_id") or ""
     time = clock or SystemClock()
     wire = Wire()
-    accounts, unusable = _accounts(settings, wire)
+    usable, unusable = accounts(settings, wire)
     processes = max(1, settings.workers.processes or 2)
     return Context(
         settings=settings,
         ledger=ledger,
         ledger_id=ledger_id,
         clock=time,
-        accounts=accounts,
+        accounts=usable,
         catalogue=Catalogue(resources.folders("templates", settings.templates_dir)),
         doorbell=Doorbell(settings.redis_url, slots=processes),
         limits=Limits(settings.redis_url, time, prefix=f"dispatcher:{ledger_id}", share=processes),
@@ -46,7 +48,8 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Context:
     )
 
 
-def _accounts(settings: Settings, wire: Wire) -> tuple[dict[str, Account], dict[str, str]]:
+def accounts(settings: Settings, wire: Wire) -> tuple[dict[str, Account], dict[str, str]]:
+    """The accounts that can be used, and by name why the others cannot."""
     usable: dict[str, Account] = {}
     unusable: dict[str, str] = {}
     for name, block in settings.providers.items():
@@ -68,7 +71,7 @@ def _account(settings: Settings, name: str, block: dict[str, object], wire: Wire
     try:
         own = provider.Settings.model_validate(filled)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+        wrong = "; ".join(map(_wrong, error.errors(include_input=False)))
         raise ConfigurationError(
             f"The account {name} is not set up.", why=wrong, mend="dispatcher doctor shows what is missing."
         ) from None
@@ -77,3 +80,8 @@ def _account(settings: Settings, name: str, block: dict[str, object], wire: Wire
             f"The account {name} leads off this machine.", why="This is a drill.", mend="Point base_url at the sandbox."
         )
     return Account(name, kind, provider.channel, provider(own, wire), own)
+
+
+def _wrong(problem: Mapping[str, Any]) -> str:
+    words = str(problem["msg"]).removeprefix("Value error, ")
+    return ": ".join([*map(str, problem["loc"]), words])

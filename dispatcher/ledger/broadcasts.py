@@ -56,6 +56,11 @@ def recent(tx: Tx, limit: int = 50) -> list[Broadcast]:
     return [_broadcast(row) for row in rows]
 
 
+def all_ids(tx: Tx) -> list[int]:
+    """Every broadcast there ever was, the oldest first."""
+    return [row[0] for row in tx.all("SELECT id FROM broadcast ORDER BY id")]
+
+
 def change(tx: Tx, broadcast_id: int, **values: Any) -> None:
     """Set columns of one broadcast."""
     pairs = ", ".join(f"{name} = :{name}" for name in values)

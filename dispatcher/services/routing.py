@@ -22,14 +22,17 @@ def planned(ctx: Context, claim: Claim) -> list[Account]:
 
 
 def choose(ctx: Context, claim: Claim) -> Account | None:
-    """An account that may be used now; None: all are broken or stopped, the batch waits."""
+    """An account that may be used now; None: all are broken or stopped, the batch waits.
+
+    A batch that came back certainly unsent several times moves on to the next open account.
+    """
     candidates = planned(ctx, claim)
     with ctx.ledger.read() as tx:
         states = accounts.states(tx)
-    for account in candidates:
-        row = states.get(account.name)
-        if row is None or row.state == accounts.OPEN:
-            return account
+    usable = [a for a in candidates if a.name not in states or states[a.name].state == accounts.OPEN]
+    if usable:
+        turns = claim.tries // ctx.settings.dispatch.retry.failover_after
+        return usable[turns % len(usable)]
     return next((account for account in candidates if _may_probe(ctx, account, states)), None)
 
 
