@@ -53,3 +53,11 @@ def has_live_attempts(tx: Tx) -> bool:
         tx.one("SELECT 1 FROM attempt a JOIN broadcast b ON b.id = a.broadcast_id WHERE b.mode = 'live' LIMIT 1")
         is not None
     )
+
+
+def put_once(tx: Tx, name: str, value: str) -> str:
+    """Set one value unless it is there already; the value that stands."""
+    tx.change(
+        "INSERT INTO meta (name, value) VALUES (:name, :value) ON CONFLICT (name) DO NOTHING", name=name, value=value
+    )
+    return get(tx, name) or value

@@ -126,7 +126,7 @@ def _sealer(ctx: Context, claim: Claim) -> Sealer:
     purpose = Purpose(claim.purpose)
     wants = purpose is Purpose.PROMOTIONAL and claim.channel is Channel.EMAIL
     base = f"{ctx.settings.public_url.rstrip('/')}/unsubscribe/" if wants else ""
-    return Sealer(ctx.ledger_id, claim.broadcast_id, purpose, base)
+    return Sealer(ctx.ledger_id, claim.broadcast_id, purpose, base, unsubscribes.signer(ctx) if wants else str)
 
 
 def _settle(ctx: Context, work: Work) -> None:

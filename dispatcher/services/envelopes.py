@@ -1,7 +1,7 @@
 """From ledger rows to envelopes: keys, slot values, unsubscribe addresses."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,8 @@ class Sealer:
     purpose: Purpose
     unsubscribe: str = ""
     """Base address for one-click unsubscribe, ending in `/`; empty where the purpose needs none."""
+    sign: Callable[[str], str] = str
+    """Makes the last part of that address from a key (`unsubscribes.signer`)."""
 
     def seal(self, rows: Sequence[Row[Any]], part: int, in_reply_to: str | None) -> list[Envelope]:
         """One envelope per row, in order."""
@@ -41,5 +43,5 @@ class Sealer:
     def _one(self, row: Row[Any], part: int, in_reply_to: str | None) -> Envelope:
         key = key_of(self.ledger_id, self.broadcast_id, row.seq, part)
         values = json.loads(row.fields) if row.fields else {}
-        link = f"{self.unsubscribe}{key}" if self.unsubscribe else None
+        link = f"{self.unsubscribe}{self.sign(key)}" if self.unsubscribe else None
         return Envelope(key, row.address, values, part, in_reply_to, link)

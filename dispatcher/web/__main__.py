@@ -1,0 +1,5 @@
+"""`python -m dispatcher.web` serves; the Procfile's `web`."""
+
+from dispatcher.web.server import main
+
+main()
