@@ -12,7 +12,7 @@ from dispatcher.log import get
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Purpose
 from dispatcher.policy.retry import wait_seconds
-from dispatcher.services import hold, reconciling, routing, tampering
+from dispatcher.services import hold, reconciling, routing, tampering, unsubscribes
 from dispatcher.services.context import Account, Context
 from dispatcher.services.envelopes import Sealer
 from dispatcher.services.handover import Work, cut, hand_over
