@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dispatcher.cli.screen import as_json, badge, number
+from dispatcher.cli.screen import as_json, badge, number, printable
 from dispatcher.cli.session import Session
 from dispatcher.model.states import TERMS
 
@@ -44,11 +44,19 @@ def told(terms: Mapping[str, int]) -> str:
     return ", ".join(f"{term} {number(terms[term])}" for term in _TOLD if terms.get(term))
 
 
+def trouble(terms: Mapping[str, Any]) -> str:
+    """What keeps a channel from going on: it is frozen, or an account of it is broken or stopped."""
+    frozen = f"frozen: {terms['frozen']}" if terms.get("frozen") else ""
+    accounts = [f"{name} {state}" for name, state in terms.get("accounts", {}).items() if state != "open"]
+    return printable("; ".join(filter(None, (frozen, *accounts))))
+
+
 def changes(view: View, last: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """(what, line) for the broadcast and each channel, where the line is another than the last one."""
     found = {view["ref"]: view["state"]}
     for channel, terms in view["channels"].items():
-        found[channel] = f"{number(settled(terms))} of {number(terms['planned'])}: {told(terms) or 'nothing yet'}"
+        count = f"{number(settled(terms))} of {number(terms['planned'])}"
+        found[channel] = f"{count}: {'; '.join(filter(None, (told(terms) or 'nothing yet', trouble(terms))))}"
     yield from ((what, line) for what, line in found.items() if last.get(what) != line)
 
 
@@ -100,7 +108,10 @@ def frame(view: View) -> "RenderableType":
     title = Text(f"{view['ref']} {view.get('title', '')}  {view['state']}", style="bold")
     grid = Table.grid(padding=(0, 2))
     for channel, terms in view["channels"].items():
-        grid.add_row(Text(channel, style="bold"), bar(terms), _count(terms), Text(told(terms)))
+        words = Text(told(terms))
+        if wrong := trouble(terms):
+            words.append(f"  {wrong}", style="yellow")
+        grid.add_row(Text(channel, style="bold"), bar(terms), _count(terms), words)
     return Group(head, title, grid)
 
 

@@ -43,7 +43,7 @@ class Vendors:
 
 
 class Stage:
-    """Enter it to have everything running. `seed` repeats the fates of messages; `patience`, in seconds, is per start."""
+    """Enter it to have everything running. `seed` repeats the fates of messages; `patience` is seconds per start."""
 
     def __init__(self, folder: Path, seed: int, *, patience: float = READY_SECONDS) -> None:
         self.folder = folder

@@ -1,5 +1,6 @@
 """The frame of the command line: what help costs, how errors are told, which exit codes come out."""
 
+import inspect
 import json
 import subprocess
 import sys
@@ -32,7 +33,7 @@ def test_every_noun_of_the_table_loads_and_every_verb_has_a_help_text(noun):
     verbs = command.commands.values() if isinstance(command, click.Group) else [command]
     for verb in (command, *verbs):
         assert verb.help
-        assert verb.help.endswith("."), verb.name
+        assert inspect.cleandoc(verb.help).endswith("."), verb.name
     assert all(isinstance(verb, Verb) for verb in verbs)
 
 
