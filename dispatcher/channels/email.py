@@ -22,14 +22,16 @@ _LONGEST = 254
 
 def canonical(written: str) -> str:
     """The address as we store it; raises Refused with what is wrong and how to mend it."""
-    text = unicodedata.normalize("NFKC", written).strip()
-    hidden = sorted({f"U+{ord(char):04X}" for char in text if unicodedata.category(char) in ("Cf", "Cc")})
-    if hidden:
-        raise _refused(f"It holds invisible characters: {', '.join(hidden)}.", "Type the address again by hand.")
+    text = written.strip()
+    if "=?" in text:
+        raise _refused("It looks like an encoded word of a mail header.", "Correct the address.")
     plain = _PLAIN.fullmatch(text)
     if plain and len(plain[1]) <= _LONGEST_LOCAL and len(text) <= _LONGEST:
         return f"{plain[1]}@{_domain(plain[2])}".lower()
-    return _by_the_book(text)
+    hidden = sorted({f"U+{ord(char):04X}" for char in text if unicodedata.category(char) in ("Cf", "Cc")})
+    if hidden:
+        raise _refused(f"It holds invisible characters: {', '.join(hidden)}.", "Type the address again by hand.")
+    return _by_the_book(unicodedata.normalize("NFKC", text))
 
 
 def _by_the_book(text: str) -> str:
