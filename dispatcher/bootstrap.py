@@ -26,6 +26,7 @@ from dispatcher.wire import Wire
 
 def build(settings: Settings, *, clock: Clock | None = None) -> Context:
     """Everything that verbs need. Call it after a fork, once per process."""
+    settings.work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     ledger = open_ledger(settings.ledger_url)
     with ledger.read() as tx:
         ledger_id = meta.get(tx, "ledger_id") or ""

@@ -1,6 +1,7 @@
 """Settings: which layer wins, where it says so, what survives raw, what is refused and with which mend."""
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -45,7 +46,7 @@ def test_the_shipped_file_says_what_the_program_would_do_without_it():
 
 def test_the_shipped_file_names_every_setting():
     text = (resources.shipped("config") / "default.toml").read_text(encoding="utf-8")
-    bare = "\n".join(line.removeprefix("# ") for line in text.splitlines() if "= " in line or line.startswith("["))
+    bare = re.sub(r"(?m)^# (?=[a-z_]+ = )", "", text)
     named = {key for key, _ in layers.leaves(tomllib.loads(bare))}
     ours = json.loads(load().model_dump_json(exclude={"providers", "token"}))
     assert {key for key, _ in layers.leaves(ours)} == named
@@ -201,6 +202,38 @@ def test_a_secret_can_come_from_a_file(tmp_path):
     got = load(DISPATCHER_PROVIDERS__SENDGRID__API_KEY_FILE=str(path))
     assert got.providers["sendgrid"]["api_key"] == "SG.abc"
     assert got.where("providers.sendgrid.api_key").place == "DISPATCHER_PROVIDERS__SENDGRID__API_KEY_FILE"
+
+
+def test_a_setting_that_is_itself_a_file_name_stays_one(tmp_path):
+    got = load(DISPATCHER_PROVIDERS__SMTP__CA_FILE=str(tmp_path / "ca.pem"))
+    assert got.providers["smtp"] == {"ca_file": str(tmp_path / "ca.pem")}
+
+
+def test_an_address_with_a_password_can_come_from_a_file(tmp_path):
+    path = tmp_path / "url"
+    path.write_text("redis://:hunter22@127.0.0.1/0")
+    path.chmod(0o600)
+    assert load(DISPATCHER_REDIS_URL_FILE=str(path)).redis_url == "redis://:hunter22@127.0.0.1/0"
+
+
+def test_lists_are_words_with_commas_in_a_variable(site):
+    assert load(DISPATCHER_ORGANISATION__DOMAINS="a.example, b.example").organisation.domains == (
+        "a.example",
+        "b.example",
+    )
+    assert load(site('[organisation]\ndomains = ["a.example"]\n')).organisation.domains == ("a.example",)
+
+
+def test_an_unknown_time_zone_is_refused():
+    with pytest.raises(ConfigurationError) as wrong:
+        load(DISPATCHER_ORGANISATION__TIME_ZONE="Europe/Londno")
+    assert "no IANA time zone" in wrong.value.why
+
+
+def test_every_key_has_an_origin(site):
+    got = load(site('[providers.sendgrid]\nsender = "a@example.com"\n'))
+    assert {"port", "dispatch.retry.factor", "providers.sendgrid.sender"} <= set(got.all_keys())
+    assert all(got.where(key).layer for key in got.all_keys())
 
 
 def test_a_folder_of_secret_files_stands_below_the_environment(tmp_path):

@@ -23,7 +23,7 @@ def where(session: Session, key: str | None) -> None:
 
     settings = session.settings
     if key is None:
-        found = [settings.where(name) for name in settings.keys()]
+        found = [settings.where(name) for name in settings.all_keys()]
         rows = [[origin.key, origin.value, origin.layer, origin.place] for origin in found]
         show(session, {"settings": found}, lambda: table(["key", "value", "from", "where"], rows))
         return

@@ -1,7 +1,7 @@
 """The doctor's round: what stands between this site and a sent message, each finding with its mend.
 
-It looks and changes nothing: an empty ledger stays empty, an old schema stays old. It goes on after a failure, so
-that one call shows everything.
+It looks and changes nothing: a ledger that is not there is not made, an old schema stays old. It goes on after a
+failure, so that one call shows everything.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import platform
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from email.utils import parsedate_to_datetime
@@ -24,22 +24,23 @@ from dispatcher import resources
 from dispatcher.compose.catalogue import Catalogue
 from dispatcher.embedded import broker, urls
 from dispatcher.errors import DispatcherError
-from dispatcher.ledger import engine, meta, migrate
+from dispatcher.ledger import accounts, engine, meta, migrate
 from dispatcher.ledger.engine import Ledger
 from dispatcher.log import redact
 from dispatcher.model.clock import Clock, SystemClock
 from dispatcher.provider import ReportsEvents
-from dispatcher.services import hold
-from dispatcher.services.context import Account, Context, is_loopback
+from dispatcher.services.context import Account, is_loopback
 from dispatcher.settings import Settings, variable
-from dispatcher.wire import WireError
+from dispatcher.wire import Wire, WireError
 
 CLOCK_WARN, CLOCK_FAIL = 2.0, 30.0
-"""Seconds between our clock and another's: signatures of vendors are refused minutes off, the ledger holds at seconds."""
+"""Seconds between our clock and another one: vendors refuse signatures that are minutes off."""
 REACH_SECONDS = 5.0
 LITTLE_SPACE = 1 << 30
-_PORTS = {"http": 80, "https": 443, "smtp": 25, "smtps": 465}
+_PORTS = {"http": 80, "https": 443, "smtp": 587, "smtps": 465}
 _FAULTS = (DispatcherError, SQLAlchemyError, OSError)
+
+Join = Callable[[Settings, Wire], tuple[dict[str, Account], dict[str, str]]]
 
 
 class Health(StrEnum):
@@ -67,24 +68,23 @@ class Finding:
 
 @dataclass
 class _Round:
-    """What one round carries along: clocks that were seen, as seconds ahead of ours."""
+    """What one round carries along: other clocks, as seconds ahead of ours; accounts that the ledger knows as ill."""
 
     settings: Settings
     clock: Clock
+    wire: Wire = field(default_factory=Wire)
     ahead: dict[str, float] = field(default_factory=dict)
+    troubled: dict[str, str] = field(default_factory=dict)
 
     def saw_clock(self, whose: str, epoch: float) -> None:
         self.ahead[whose] = epoch - self.clock.now().timestamp()
 
 
-def examine(settings: Settings, build: Callable[[Settings], Context], *, clock: Clock | None = None) -> list[Finding]:
-    """Every finding. `build` joins the parts once the database answers; it is not called before."""
+def examine(settings: Settings, join: Join, *, clock: Clock | None = None) -> list[Finding]:
+    """Every finding. `join` makes accounts of the settings (`bootstrap.accounts`)."""
     this = _Round(settings, clock or SystemClock())
     findings = [_python(), _site(settings), _work_folder(settings), _anchor_folder(settings)]
-    ledger = list(_ledger(this))
-    findings += [*ledger, *_redis(this), *_templates(settings)]
-    ready = not any(f.health is Health.FAIL for f in ledger) and any(f.about == "schema" for f in ledger)
-    findings += _joined(this, build) if ready else [_skipped("accounts", "The database comes first.")]
+    findings += [*_ledger(this), *_redis(this), *_templates(settings), *_accounts(this, join)]
     return [*findings, _clocks(this)]
 
 
@@ -122,47 +122,66 @@ def _site(settings: Settings) -> Finding:
 
 def _work_folder(settings: Settings) -> Finding:
     folder = settings.work_dir
-    standing = next(p for p in (folder, *folder.parents) if p.exists())
-    if not os.access(standing, os.W_OK | os.X_OK):
-        return Finding("work folder", Health.FAIL, f"{standing} cannot be written.", f"chown it, or set work_dir: {folder}")
+    standing = _standing(folder)
+    if not _writable(standing):
+        return Finding(
+            "work folder", Health.FAIL, f"{standing} cannot be written.", f"chown it, or set work_dir: {folder}"
+        )
     free = shutil.disk_usage(standing).free
     if free < LITTLE_SPACE:
         return Finding("work folder", Health.WARN, f"{folder}: only {free >> 20} MiB free.", "Make room on that disk.")
     return _ok("work folder", f"{folder}, {free >> 30} GiB free")
 
 
+def _standing(folder: Path) -> Path:
+    """The folder itself, or the nearest one above it that is there."""
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def _writable(folder: Path) -> bool:
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
 def _anchor_folder(settings: Settings) -> Finding:
     path = settings.anchor.path
     if settings.work_dir in path.parents:
         return Finding(
-            "anchor", Health.WARN, "It lies in the work folder: a restored copy would not be noticed.", "Set anchor.path."
+            "anchor",
+            Health.WARN,
+            "It lies in the work folder: a restored copy would not be noticed.",
+            "Set anchor.path.",
         )
-    standing = next(p for p in (path.parent, *path.parent.parents) if p.exists())
-    if not os.access(standing, os.W_OK | os.X_OK):
+    standing = _standing(path.parent)
+    if not _writable(standing):
         return Finding("anchor", Health.FAIL, f"{standing} cannot be written.", "chown it, or set anchor.path.")
     return _ok("anchor", str(path))
 
 
 def _ledger(this: _Round) -> Iterator[Finding]:
-    """Database, journal and schema. No schema line means that nothing could be asked."""
-    url = this.settings.ledger_url
-    mend = "Start the database, or correct database_url (dispatcher config where database_url)."
+    """Database, journal, schema and hold."""
+    mend = "Start the database, or correct database_url: dispatcher config where database_url"
     try:
-        ledger = Ledger(url)
-        yield from _sqlite(this, ledger) if ledger.is_sqlite else _postgresql(this, ledger)
-        if not ledger.is_sqlite or Path(ledger.url.database or "").exists():
-            yield _schema(ledger)
-        ledger.close()
+        ledger = Ledger(this.settings.ledger_url)
+        try:
+            yield from _sqlite(ledger) if ledger.is_sqlite else _postgresql(this, ledger)
+            if not _is_missing(ledger):
+                yield from _schema(this, ledger)
+        finally:
+            ledger.close()
     except _FAULTS as error:
         yield _failed("database", error, mend)
 
 
-def _sqlite(this: _Round, ledger: Ledger) -> Iterator[Finding]:
+def _is_missing(ledger: Ledger) -> bool:
+    return ledger.is_sqlite and not Path(ledger.url.database or "").exists()
+
+
+def _sqlite(ledger: Ledger) -> Iterator[Finding]:
     library = engine.sqlite_module()
     version, mode = library.sqlite_version, engine.journal_mode()
     origin = "Python's own" if library is sqlite3 else "of the package pysqlite3"
     said = f"SQLite {version} ({origin}), journal {mode}"
-    if not Path(ledger.url.database or "").exists():
+    if _is_missing(ledger):
         yield _ok("database", f"{said}; {ledger.url.database} is made when it is first needed")
     elif engine.wal_is_safe(library.sqlite_version_info):
         yield _ok("database", said)
@@ -170,8 +189,6 @@ def _sqlite(this: _Round, ledger: Ledger) -> Iterator[Finding]:
         yield Finding(
             "database", Health.WARN, f"{said}: safe, but slow, since WAL needs 3.51.3.", "pip install pysqlite3"
         )
-    if this.settings.workers.processes > 8:
-        yield Finding("database", Health.WARN, "SQLite has one writer for all workers.", "Set database_url to PostgreSQL.")
 
 
 def _postgresql(this: _Round, ledger: Ledger) -> Iterator[Finding]:
@@ -184,19 +201,38 @@ def _postgresql(this: _Round, ledger: Ledger) -> Iterator[Finding]:
     said = f"PostgreSQL {version} on {ledger.url.host or 'a socket'}, answers in {took:.0f} ms"
     if not lasting:
         yield Finding(
-            "database", Health.FAIL, f"{said}; synchronous_commit is off.", "ALTER DATABASE … SET synchronous_commit = on"
+            "database",
+            Health.FAIL,
+            f"{said}; synchronous_commit is off.",
+            "ALTER DATABASE … SET synchronous_commit = on",
         )
     else:
         yield _ok("database", said)
 
 
-def _schema(ledger: Ledger) -> Finding:
+def _schema(this: _Round, ledger: Ledger) -> Iterator[Finding]:
     found = migrate.revision(ledger)
-    if found is not None and found > migrate.HEAD:
-        return Finding("schema", Health.FAIL, f"{found} is newer than this program ({migrate.HEAD}).", "Run the newer one.")
     if found is None:
-        return _ok("schema", "empty; made when it is first needed")
-    return _ok("schema", f"{found} (current)" if found == migrate.HEAD else f"{found}; upgraded at the next start")
+        yield _ok("schema", "empty; made when it is first needed")
+    elif found > migrate.HEAD:
+        said = f"{found} is newer than this program, which knows {migrate.HEAD}."
+        yield Finding("schema", Health.FAIL, said, "Run the newer program here too.")
+    elif found < migrate.HEAD:
+        yield _ok("schema", f"{found}; upgraded at the next start")
+    else:
+        yield _ok("schema", f"{found} (current)")
+        yield from _inside(this, ledger)
+
+
+def _inside(this: _Round, ledger: Ledger) -> Iterator[Finding]:
+    """What the ledger remembers: a hold, and accounts that were stopped or are broken."""
+    with ledger.read() as tx:
+        why, epoch, states = meta.get(tx, "hold"), meta.get(tx, "epoch"), accounts.states(tx)
+    if why:
+        yield Finding("hold", Health.FAIL, f"The ledger sends nothing. {why}", 'dispatcher hold release --reason "…"')
+    else:
+        yield _ok("hold", f"none, epoch {epoch}")
+    this.troubled = {n: f"{row.state}: {redact(row.reason)}" for n, row in states.items() if row.state != accounts.OPEN}
 
 
 def _redis(this: _Round) -> Iterator[Finding]:
@@ -215,7 +251,9 @@ def _redis(this: _Round) -> Iterator[Finding]:
             yield _ok("redis", f"{version} on {urlsplit(url).hostname or urlsplit(url).path}")
             yield from _eviction(server)
     except (RedisError, OSError, ValueError) as error:
-        yield _failed("redis", error, "Start it (systemctl start redis-server), correct redis_url, or: dispatcher up --embedded")
+        yield _failed(
+            "redis", error, "Start it (systemctl start redis-server), correct redis_url, or: dispatcher up --embedded"
+        )
 
 
 def _eviction(server: object) -> Iterator[Finding]:
@@ -249,74 +287,59 @@ def _templates(settings: Settings) -> Iterator[Finding]:
     if settings.templates_dir and not settings.templates_dir.is_dir():
         yield Finding("templates", Health.FAIL, f"{settings.templates_dir} is no folder.", "Correct templates_dir.")
     count = len(catalogue.ids())
-    yield _ok("templates", f"{count - len(broken)} of {count} can be read") if count else Finding(
-        "templates", Health.FAIL, "There are none.", "Install the program again."
+    yield (
+        _ok("templates", f"{count - len(broken)} of {count} can be read")
+        if count
+        else Finding("templates", Health.FAIL, "There are none.", "Install the program again.")
     )
 
 
-def _joined(this: _Round, build: Callable[[Settings], Context]) -> Iterator[Finding]:
-    try:
-        ctx = build(this.settings)
-    except _FAULTS as error:
-        yield _failed("accounts", error, "Correct the settings.")
-        return
-    yield _held(ctx)
-    yield from _accounts(this, ctx)
+def _accounts(this: _Round, join: Join) -> Iterator[Finding]:
+    usable, unusable = join(this.settings, this.wire)
+    for name, why in unusable.items():
+        mend = f"[providers.{name}] in the site file, or variables {variable(f'providers.{name}')}__…"
+        yield Finding(f"account {name}", Health.FAIL, why, mend)
+    if not usable and not unusable:
+        yield Finding("accounts", Health.WARN, "None is set up: nothing can be sent.", "dispatcher init --help")
+    reached = asyncio.run(_reach(this.wire, usable))
+    for name, account in usable.items():
+        yield _account(this, account, reached[name])
 
 
-def _held(ctx: Context) -> Finding:
-    why = hold.reason(ctx)
-    if why:
-        return Finding("hold", Health.FAIL, f"The ledger sends nothing: {why}", 'dispatcher hold release --reason "…"')
-    with ctx.ledger.read() as tx:
-        return _ok("hold", f"none; ledger {ctx.ledger_id}, epoch {meta.get(tx, 'epoch')}")
-
-
-def _accounts(this: _Round, ctx: Context) -> Iterator[Finding]:
-    for name, why in ctx.unusable.items():
-        yield Finding(f"account {name}", Health.FAIL, why, f"Set it, for instance with {variable(f'providers.{name}.…')}")
-    if not ctx.accounts and not ctx.unusable:
-        yield Finding("accounts", Health.WARN, "None is set up: nothing can be sent.", "See docs/how-to/accounts.md")
-    reached = asyncio.run(_reach(ctx))
-    for account in ctx.accounts.values():
-        yield from _account(this, account, reached[account.name])
-
-
-def _account(this: _Round, account: Account, reached: str | float | None) -> Iterator[Finding]:
-    about, host = f"account {account.name}", urlsplit(account.settings.base_url).netloc
-    where = f"{account.kind} ({account.channel}) at {host}" + (" · TEST ENDPOINT" if account.is_loopback else "")
+def _account(this: _Round, account: Account, reached: str | float | None) -> Finding:
+    about, own = f"account {account.name}", account.settings
+    where = f"{account.kind} ({account.channel}) at {urlsplit(own.base_url).netloc}"
+    where += " TEST ENDPOINT" if account.is_loopback else ""
     if isinstance(reached, str):
-        yield Finding(about, Health.FAIL, f"{where} cannot be reached: {reached}.", "Check network, proxy and base_url.")
-        return
+        return Finding(about, Health.FAIL, f"{where} cannot be reached: {reached}.", "Check the network and base_url.")
     if reached is not None:
         this.saw_clock(account.name, reached)
-    if isinstance(account.provider, ReportsEvents) and not account.settings.events_url:
-        yield Finding(
-            about, Health.WARN, f"{where}; its events cannot come back, so deliveries end at accepted.", "Set public_url."
-        )
-    elif account.settings.events_url and is_loopback(account.settings.events_url) and not account.is_loopback:
-        yield Finding(about, Health.FAIL, f"{where} cannot reach {account.settings.events_url}.", "Set public_url.")
-    else:
-        yield _ok(about, where)
+    if trouble := this.troubled.get(account.name):
+        return Finding(about, Health.WARN, f"{where} is {trouble}", "Mend it, then: dispatcher channel thaw")
+    if isinstance(account.provider, ReportsEvents) and not own.events_url:
+        said = f"{where}; without its events a delivery ends at accepted."
+        return Finding(about, Health.WARN, said, "Set public_url.")
+    if own.events_url and is_loopback(own.events_url) and not account.is_loopback:
+        return Finding(about, Health.FAIL, f"{where} cannot reach {own.events_url}.", "Set public_url.")
+    return _ok(about, where)
 
 
-async def _reach(ctx: Context) -> dict[str, str | float | None]:
+async def _reach(wire: Wire, usable: Mapping[str, Account]) -> dict[str, str | float | None]:
     """By account: why it cannot be reached, or the far end's clock if it told it."""
-    accounts = list(ctx.accounts.values())
     try:
-        answers = await asyncio.gather(*(_knock(ctx, account) for account in accounts))
+        answers = await asyncio.gather(*(_knock(wire, account.settings.base_url) for account in usable.values()))
     finally:
-        await ctx.wire.close()
-    return dict(zip((account.name for account in accounts), answers, strict=True))
+        await wire.close()
+    return dict(zip(usable, answers, strict=True))
 
 
-async def _knock(ctx: Context, account: Account) -> str | float | None:
+async def _knock(wire: Wire, url: str) -> str | float | None:
     """One request for the front page, without credentials; for other protocols just a connection."""
-    parts = urlsplit(account.settings.base_url)
+    parts = urlsplit(url)
     if parts.scheme not in ("http", "https"):
         return await _connect(parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0))
     try:
-        answer = await ctx.wire.request("GET", account.settings.base_url + "/", headers={}, timeout=REACH_SECONDS)
+        answer = await wire.request("GET", f"{url}/", headers={}, timeout=REACH_SECONDS)
         return parsedate_to_datetime(answer.headers["date"]).timestamp() if "date" in answer.headers else None
     except WireError as error:
         return redact(str(error))

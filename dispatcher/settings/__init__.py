@@ -4,7 +4,7 @@ Layers, the lower ones first: built-in defaults, `config/default.toml`, the site
 called `DISPATCHER_*` (`__` between levels), flags of the command line. The site's file is the one that
 DISPATCHER_CONFIG names, else ./dispatcher.toml, else ./config/site.toml, else dispatcher/dispatcher.toml under the XDG
 configuration folder; relative folders in it are relative to it. An empty variable counts as unset; one that ends in
-`_FILE` names a file that holds the value. Provider blocks stay as they were written until each provider's own model
+`_FILE` and would hold a secret names a file. Provider blocks stay as they were written until each provider's own model
 reads them, and are shown by name only.
 """
 
@@ -23,7 +23,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from dispatcher.errors import ConfigurationError
 from dispatcher.model.kinds import Mode
 from dispatcher.settings import layers
-from dispatcher.settings.layers import SECRET_KEY, Layer, variable
+from dispatcher.settings.layers import Layer, variable
 from dispatcher.settings.tables import Anchor, Audience, Dispatch, Log, Organisation, Workers
 
 __all__ = ["Origin", "Settings", "variable"]
@@ -120,6 +120,11 @@ class Settings(BaseSettings):
         return tuple(sorted(self.providers))
 
     @property
+    def site_file(self) -> Path | None:
+        """The site's own file, if one was found."""
+        return next((layer.path for layer in self._layers if layer.name == "site file"), None)
+
+    @property
     def ledger_url(self) -> str:
         """The database: the configured one, else SQLite in the work folder."""
         return self.database_url or f"sqlite:///{self.work_dir / 'ledger.db'}"
@@ -128,6 +133,10 @@ class Settings(BaseSettings):
     def region(self) -> str:
         """The region for telephone numbers without a country code."""
         return self.audience.region or self.organisation.region
+
+    def all_keys(self) -> list[str]:
+        """Every dotted key that has a value, provider blocks included."""
+        return [key for key, _ in layers.leaves(self.model_dump())]
 
     def where(self, key: str) -> Origin:
         """Which layer set `key`, where exactly, and the value (hidden where it may be a secret)."""
@@ -145,8 +154,7 @@ class Settings(BaseSettings):
         for layer in reversed(self._layers):
             if layer.path is None:
                 kept |= {variable(key): layers.worded(value) for key, value in layers.leaves(layer.tree)}
-        site = next((layer.path for layer in self._layers if layer.name == "site file"), None)
-        return kept | {"DISPATCHER_CONFIG": str(site or devnull)} | dict(extra or {})
+        return kept | {"DISPATCHER_CONFIG": str(self.site_file or devnull)} | dict(extra or {})
 
 
 def _child(value: Any, part: str, key: str) -> Any:
@@ -165,7 +173,7 @@ def _child(value: Any, part: str, key: str) -> Any:
 def _shown(key: str, value: Any) -> str:
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
-    if key in ("database_url", "redis_url") or key.startswith("providers.") or SECRET_KEY.search(key):
+    if key.startswith("providers.") or layers.is_secret(key):
         return "set" if value else "not set"
     return (", ".join(map(str, value)) or "empty") if isinstance(value, Mapping) else str(value)
 

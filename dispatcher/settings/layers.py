@@ -19,7 +19,7 @@ NOT_SETTINGS = ("DISPATCHER_CONFIG", "DISPATCHER_SECRETS_DIR")
 """Variables that say where to look. DISPATCHER_TEST_* belongs to the tests."""
 
 _FOLDERS = ("work_dir", "anchor.path", "templates_dir", "playbooks_dir")
-SECRET_KEY = re.compile(r"(?:^|_)(?:key|secret|token|password)$")
+SECRET_KEY = re.compile(r"(?:^|[._])(?:key|secret|token|password)$")
 
 
 class Layer(PydanticBaseSettingsSource):
@@ -73,6 +73,11 @@ def variable(key: str) -> str:
     return PREFIX + key.upper().replace(".", "__")
 
 
+def is_secret(key: str) -> bool:
+    """Whether a setting's value is shown to nobody: by its last word, or because a URL may hold a password."""
+    return key in ("database_url", "redis_url") or bool(SECRET_KEY.search(key))
+
+
 def key_of(name: str) -> str:
     """The dotted key of an environment variable."""
     return name.removeprefix(PREFIX).lower().replace("__", ".")
@@ -102,7 +107,7 @@ def _toml(name: str, path: Path) -> Layer:
         table = tree.get(head, {}) if head else tree
         if isinstance(table, dict) and isinstance(table.get(tail), str):
             table[tail] = path.parent / Path(table[tail]).expanduser()
-    if any(SECRET_KEY.search(key.rpartition(".")[2]) and value for key, value in leaves(tree)):
+    if any(SECRET_KEY.search(key) and value for key, value in leaves(tree)):
         _refuse_readable_by_all(path)
     return Layer(name, tree, {key: f"{path}:{line}" for key, line in lines.items()}, path)
 
@@ -115,7 +120,7 @@ def _environment(env: Mapping[str, str]) -> Layer:
     for name, value in sorted(env.items()):
         if is_setting(name) and value and not name.startswith("DISPATCHER_TEST_") and name not in NOT_SETTINGS:
             key = key_of(name)
-            if key.endswith("_file"):
+            if key.endswith("_file") and is_secret(key.removesuffix("_file")):
                 key, value = key.removesuffix("_file"), _secret(Path(value))
             flat[key], places[key] = value, name
     return Layer("environment", nested(flat), places)

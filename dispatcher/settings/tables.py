@@ -2,11 +2,18 @@
 
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic import field_validator as checked
 
 from dispatcher.model.kinds import Channel, Policy, Severity
+
+Words = Annotated[
+    tuple[str, ...],
+    BeforeValidator(lambda v: [w.strip() for w in v.split(",") if w.strip()] if isinstance(v, str) else v),
+]
+"""A list in TOML; in the environment, words with commas between them."""
 
 
 class Block(BaseModel):
@@ -34,7 +41,7 @@ class Organisation(Block):
     help_url: str = "https://example.com/help"
     never_ask: str = "We will never ask you for your password, a code or a payment in a message."
     sms_name: str = Field(default="", max_length=20)
-    domains: tuple[str, ...] = ()
+    domains: Words = ()
     verify_url: str = ""
     never_ask_in: dict[str, str] = {}
     contact_hours: dict[str, str] = {}
@@ -43,12 +50,21 @@ class Organisation(Block):
     dpo_name: str = ""
     dpo_email: str = ""
     press_email: str = ""
-    social: tuple[str, ...] = ()
-    suppliers: tuple[str, ...] = ()
+    social: Words = ()
+    suppliers: Words = ()
     address: str = "1 Example Street, Exampletown"
     locale: str = "en"
     time_zone: str = "UTC"
-    region: str = "GB"
+    region: str = Field(default="GB", pattern="^[A-Z]{2}$")
+
+    @checked("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ValueError, OSError, KeyError):
+            raise ValueError("is no IANA time zone, such as Europe/London") from None
+        return name
 
 
 class Audience(Block):
