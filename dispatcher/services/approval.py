@@ -6,7 +6,7 @@ from dispatcher.ledger import broadcasts, controls, planning
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast, broadcast_id
 from dispatcher.model.clock import to_ms
-from dispatcher.model.kinds import Channel, Purpose
+from dispatcher.model.kinds import Channel
 from dispatcher.model.person import Level, Person
 from dispatcher.model.rendition import Rendition
 from dispatcher.model.states import BroadcastState
@@ -118,11 +118,6 @@ def _decline(ctx: Context, actor: Person, ref: str, reason: str, decision: str, 
         return broadcasts.get(tx, broadcast.id)
 
 
-def scope_of(purpose: Purpose) -> str:
-    """Which narrower suppressions hold besides those for everything."""
-    return "promotional" if purpose is Purpose.PROMOTIONAL else "all"
-
-
 def _plan(tx: Tx, ctx: Context, broadcast: Broadcast, template: Template, rendered: list[Rendition], now: int) -> None:
     ids = broadcasts.replace_renditions(tx, broadcast.id, rendered)
     words = briefing.locales(tx, broadcast, template, rendered)
@@ -132,7 +127,8 @@ def _plan(tx: Tx, ctx: Context, broadcast: Broadcast, template: Template, render
         after = fallback.get(channel)
         controls.add(
             tx, broadcast.id, channel, rank=broadcast.severity.rank, policy=broadcast.plan.policy[channel],
-            request_size=broadcast.plan.request_size[channel], scope=scope_of(broadcast.purpose), changed_at=now,
+            request_size=broadcast.plan.request_size[channel], changed_at=now,
+            scope=checking.scope_of(broadcast.purpose),
             fallback_for=after.instead_of if after else None,
             fallback_after=after.after_seconds * 1000 if after else None,
         )  # fmt: skip
@@ -147,7 +143,7 @@ def _plan_channel(
     words: dict[str | None, str],
     first_no: int,
 ) -> int:
-    scopes = sorted({"all", scope_of(broadcast.purpose)})
+    scopes = sorted({"all", checking.scope_of(broadcast.purpose)})
     if not channel.counts_people:
         rendition = ids[(channel, broadcast.plan.default_locale, "")]
         return planning.expand_accounts(tx, broadcast.id, rendition, broadcast.plan.accounts[channel], first_no)

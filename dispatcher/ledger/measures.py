@@ -1,0 +1,112 @@
+"""What a check must know about an audience before anything is planned: counts and slot values, in sets."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Row
+
+from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.planning import ADDRESS
+from dispatcher.model.kinds import Channel
+
+PAGE = 20_000
+
+
+def reach(tx: Tx, version_id: int, channel: Channel, scope: str) -> tuple[int, int, int]:
+    """On one channel: people with an address, of them suppressed, people without an address."""
+    column = ADDRESS[channel]
+    row = tx.one(
+        f"SELECT count(*) AS everyone, count(r.{column}) AS addressed FROM recipient r WHERE r.version_id = :v",
+        v=version_id,
+    )
+    suppressed = tx.scalar(
+        f"SELECT count(*) FROM recipient r WHERE r.version_id = :v AND {_is_suppressed(column)}",
+        v=version_id, **_bound(column, channel, scope),
+    )  # fmt: skip
+    everyone, addressed = (row.everyone, row.addressed) if row is not None else (0, 0)
+    return addressed, int(suppressed or 0), everyone - addressed
+
+
+def people(tx: Tx, version_id: int, channels: Sequence[Channel], scope: str) -> int:
+    """Distinct people whom at least one of the channels may reach."""
+    tests, values = [], {}
+    for channel in channels:
+        column = ADDRESS[channel]
+        tests.append(f"(r.{column} IS NOT NULL AND NOT {_is_suppressed(column)})")
+        values |= _bound(column, channel, scope)
+    if not tests:
+        return 0
+    sql = f"SELECT count(*) FROM recipient r WHERE r.version_id = :v AND ({' OR '.join(tests)})"
+    return int(tx.scalar(sql, v=version_id, **values) or 0)
+
+
+def slot_values(
+    tx: Tx, version_id: int, channel: Channel, locales: Sequence[str | None], names: Sequence[str]
+) -> Iterator[Sequence[Row[Any]]]:
+    """Each distinct set of these fields among the people of a channel, with how many have it (`n`) and one of them
+    (`rid`), in pages. The fields come first, in the order of `names`; one that is absent is None."""
+    pick = "json_extract(r.fields, :{p})" if tx.is_sqlite else "CAST(r.fields AS jsonb) ->> CAST(:{p} AS text)"
+    picks = [f"{pick.format(p=f'p{i}')} AS f{i}" for i in range(len(names))]
+    values: dict[str, Any] = {f"p{i}": _path(tx, name) for i, name in enumerate(names)}
+    named = [word for word in locales if word is not None]
+    values |= {f"l{i}": word for i, word in enumerate(named)}
+    among = [f"r.locale IN ({', '.join(f':l{i}' for i in range(len(named)))})"] if named else []
+    among += ["r.locale IS NULL"] if None in locales else []
+    group = f" GROUP BY {', '.join(str(i + 1) for i in range(len(names)))}" if names else ""
+    sql = (
+        f"SELECT {', '.join([*picks, 'count(*) AS n', 'min(r.rid) AS rid'])} FROM recipient r"
+        f" WHERE r.version_id = :v AND r.{ADDRESS[channel]} IS NOT NULL AND ({' OR '.join(among) or '1 = 0'}){group}"
+    )
+    yield from tx.stream(sql, v=version_id, **values)
+
+
+def one_recipient(tx: Tx, version_id: int, address: str) -> Row[Any] | None:
+    """The recipient with this email or phone."""
+    return tx.one(
+        "SELECT rid, email, phone, locale, fields FROM recipient WHERE version_id = :v"
+        " AND (lower(email) = lower(:address) OR phone = :address) ORDER BY rid LIMIT 1",
+        v=version_id, address=address,
+    )  # fmt: skip
+
+
+def telling_recipients(tx: Tx, version_id: int) -> list[tuple[str, Row[Any]]]:
+    """People who show what can go wrong: the longest values, the emptiest, one that is not Latin; (why, recipient)."""
+    columns = "SELECT rid, email, phone, locale, fields FROM recipient WHERE version_id = :v"
+    beyond = "length(CAST(fields AS BLOB))" if tx.is_sqlite else "octet_length(fields)"
+    asked = {
+        "longest values": f"{columns} ORDER BY length(fields) DESC, rid LIMIT 1",
+        "emptiest values": f"{columns} ORDER BY length(fields), rid LIMIT 1",
+        "letters beyond Latin": f"{columns} ORDER BY {beyond} - length(fields) DESC, rid LIMIT 1",
+    }
+    found: dict[int, tuple[str, Row[Any]]] = {}
+    for why, sql in asked.items():
+        row = tx.one(sql, v=version_id)
+        if row is not None:
+            found.setdefault(row.rid, (why, row))
+    return list(found.values())
+
+
+def sent_lately(tx: Tx, broadcast_id: int, since: int) -> str | None:
+    """The ref of a broadcast that said the same to the same audience since then."""
+    row = tx.one(
+        "SELECT o.id FROM broadcast me JOIN broadcast o ON o.template_id = me.template_id AND o.facts = me.facts"
+        " AND o.audience_version_id = me.audience_version_id AND o.mode = me.mode AND o.id <> me.id"
+        " WHERE me.id = :b AND o.release_at >= :since ORDER BY o.id DESC LIMIT 1",
+        b=broadcast_id, since=since,
+    )  # fmt: skip
+    return f"B-{row.id}" if row is not None else None
+
+
+def _path(tx: Tx, name: str) -> str:
+    return f'$."{name}"' if tx.is_sqlite else name
+
+
+def _is_suppressed(column: str) -> str:
+    return (
+        f"EXISTS (SELECT 1 FROM suppression s WHERE s.channel = :{column}_channel AND s.address = r.{column}"
+        f" AND s.removed_at IS NULL AND (s.scope = 'all' OR s.scope = :{column}_scope))"
+    )
+
+
+def _bound(column: str, channel: Channel, scope: str) -> dict[str, str]:
+    return {f"{column}_channel": str(channel), f"{column}_scope": scope}
