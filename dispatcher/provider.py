@@ -93,18 +93,18 @@ class ProviderSettings(BaseModel):
     kind: str = Field(default="", description="The provider; by default the account's own name.")
     enabled: bool = Field(default=True, description="False keeps the account from being used.")
     base_url: str = Field(description="Where the vendor's API is; the sandbox puts its own address here.")
-    timeout: float = Field(default=10.0, gt=0, le=120, description="Seconds for one call, from the first to the last byte.")
+    timeout: float = Field(default=10.0, gt=0, le=120, description="Seconds that one call may take in all.")
     events_url: str = Field(
         default="", description="Where the vendor posts its events; by default /webhooks/NAME below public_url."
     )
     in_flight: int = Field(default=8, ge=1, le=1000, description="Requests under way at once, per worker process.")
-    per_second: float = Field(default=0, ge=0, description="Requests a second over all workers; 0 is no limit.")
+    per_second: float = Field(default=0, ge=0, description="Deliveries a second over all workers; 0 is no limit.")
     per_day: int = Field(default=0, ge=0, description="Deliveries a day; 0 is no limit.")
     recipients_per_request: int = Field(
         default=0, ge=0, le=1000, description="Recipients in one request; 0 takes dispatch.request_size."
     )
     spend_cap: float = Field(default=0, ge=0, description="What one broadcast may cost on this account; 0 is no cap.")
-    unit_cost: float = Field(default=0, ge=0, description="What one delivery, or one SMS segment, costs: for estimates.")
+    unit_cost: float = Field(default=0, ge=0, description="What one delivery, or one SMS segment, costs.")
 
     @field_validator("base_url")
     @classmethod
