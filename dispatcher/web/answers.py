@@ -8,6 +8,7 @@ from typing import Final
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dispatcher import log
 from dispatcher.errors import BadSignature, DispatcherError, NotFound
@@ -48,7 +49,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, _refusal)
     app.add_exception_handler(HTTPException, _framework)
     app.add_exception_handler(DispatcherError, _of_ours)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_middleware(LastResort)
 
 
 def _refusal(_: Request, error: Exception) -> Response:
@@ -66,14 +67,36 @@ def _of_ours(request: Request, error: Exception) -> Response:
         return refused(404)
     if isinstance(error, BadSignature):
         return refused(401)
-    return _unexpected(request, error)
+    return _fault(request.scope, error)
 
 
-def _unexpected(request: Request, error: Exception) -> Response:
+class LastResort:
+    """Answers 500 for whatever nobody foresaw, and keeps its words out of log and answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            if begun or scope["type"] != "http":
+                raise
+            await _fault(scope, error)(scope, receive, send)
+
+
+def _fault(scope: Scope, error: Exception) -> Response:
     """Told by kind and place: what an exception says may quote what was sent to us."""
     number = uuid.uuid4().hex[:12]
     where = traceback.extract_tb(error.__traceback__)[-1:]
     place = f"{where[0].filename}:{where[0].lineno}" if where else ""
-    route = getattr(request.scope.get("route"), "path", "")
+    route = getattr(scope.get("route"), "path", "")
     _log.error("request_failed", number=number, route=route, error=type(error).__name__, place=place)
     return JSONResponse({"code": _OURS[0], "what": _OURS[1], "number": number}, status_code=500)

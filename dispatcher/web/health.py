@@ -100,7 +100,7 @@ def _gauge(name: str, told: str, samples: Mapping[_Labels, float]) -> Iterator[s
     yield f"# HELP {full} {told}\n# TYPE {full} gauge\n"
     for labels, value in samples.items():
         inside = ",".join(f'{label}="{_escaped(word)}"' for label, word in labels)
-        yield f"{full}{{{inside}}} {value:g}\n" if inside else f"{full} {value:g}\n"
+        yield f"{full}{{{inside}}} {_number(value)}\n" if inside else f"{full} {_number(value)}\n"
 
 
 def _labelled(values: Mapping[str, float], label: str) -> dict[_Labels, float]:
@@ -109,6 +109,11 @@ def _labelled(values: Mapping[str, float], label: str) -> dict[_Labels, float]:
 
 def _pick(rows: Mapping[str, Mapping[str, float]], column: str) -> dict[str, float]:
     return {name: row[column] for name, row in rows.items()}
+
+
+def _number(value: float) -> str:
+    """Every digit of a count; thousandths of a second."""
+    return f"{value:d}" if isinstance(value, int) else f"{value:.3f}"
 
 
 def _escaped(word: str) -> str:

@@ -1,6 +1,7 @@
 """Reads a request's body, with limits on its size, its time and its coding, before anybody looks at it."""
 
 import asyncio
+import contextlib
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -24,41 +25,41 @@ async def read_body(request: Request, *, largest: int = LARGEST_BODY, seconds: f
         raise Refusal(413, connection="close")
     try:
         async with asyncio.timeout(seconds):
-            body = await _read(request, largest)
+            body, more = await _read(request, largest)
     except TimeoutError:
         raise Refusal(408, connection="close") from None
     except ClientDisconnect:
         raise Refusal(400, connection="close") from None
-    if body is None:
-        await _discard(request)
+    if len(body) > largest:
+        if more:
+            await _discard(request)
         raise Refusal(413, connection="close")
     return body
 
 
-async def _read(request: Request, largest: int) -> bytes | None:
-    """The body, or None as soon as it is larger than allowed."""
+async def _read(request: Request, largest: int) -> tuple[bytes, bool]:
+    """The body, or its beginning as soon as that is larger than allowed; whether more of it may come."""
     pieces: list[bytes] = []
-    size = 0
-    while True:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        piece = message.get("body", b"")
+    size, more = 0, True
+    while more and size <= largest:
+        piece, more = await _piece(request)
         size += len(piece)
-        if size > largest:
-            return None
         pieces.append(piece)
-        if not message.get("more_body", False):
-            return b"".join(pieces)
+    return b"".join(pieces), more
+
+
+async def _piece(request: Request) -> tuple[bytes, bool]:
+    message = await request.receive()
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message.get("body", b""), bool(message.get("more_body", False))
 
 
 async def _discard(request: Request) -> None:
+    """Let the sender finish, within limits: hanging up on a sender makes it lose our answer."""
     size, more = 0, True
-    try:
+    with contextlib.suppress(TimeoutError, ClientDisconnect):
         async with asyncio.timeout(DISCARD_SECONDS):
             while more and size < DISCARDED:
-                message = await request.receive()
-                size += len(message.get("body", b""))
-                more = message.get("more_body", False)
-    except TimeoutError:
-        return
+                piece, more = await _piece(request)
+                size += len(piece)
