@@ -246,10 +246,14 @@ def intend(tx: Tx, claim: Claim, account: str, requests: Sequence[Request], now:
             for r in requests
         ],
     )
-    changed = tx.change_each(
-        "UPDATE delivery SET state = 3, tries = tries + 1, attempt_id = ?"
-        " WHERE broadcast_id = ? AND seq BETWEEN ? AND ? AND state = 0",
-        [(r.attempt_id, claim.broadcast_id, r.first_seq, r.last_seq) for r in requests],
+    changed = tx.change_by(
+        "UPDATE delivery SET state = 3, tries = tries + 1, attempt_id = r.id {r}"
+        f" WHERE {_within(requests)} AND state = 0",
+        {"id": "int", "lo": "int", "hi": "int"},
+        [(r.attempt_id, r.first_seq, r.last_seq) for r in requests],
+        b=claim.broadcast_id,
+        first=requests[0].first_seq,
+        last=requests[-1].last_seq,
     )
     return changed == total
 
@@ -259,24 +263,37 @@ def record(
 ) -> int:
     """Write what calls came to; how many deliveries it moved. A row that has since been lifted by proof stays."""
     lock_batches(tx, broadcast_id, [no])
-    changed = tx.change_each(
-        "UPDATE delivery SET state = ?, reason = ? WHERE broadcast_id = ? AND seq BETWEEN ? AND ? AND attempt_id = ?"
-        " AND (state = 3 OR (state = 4 AND ? <> 4))",
-        [(int(f.state), f.reason, broadcast_id, f.first_seq, f.last_seq, f.attempt_id, int(f.state)) for f in findings],
+    changed = tx.change_by(
+        f"UPDATE delivery SET state = r.state, reason = r.why {{r}} WHERE {_within(findings)} AND attempt_id = r.id"
+        " AND (delivery.state = 3 OR (delivery.state = 4 AND r.state <> 4))",
+        {"id": "int", "lo": "int", "hi": "int", "state": "int", "why": "text"},
+        [(f.attempt_id, f.first_seq, f.last_seq, int(f.state), f.reason) for f in findings],
+        b=broadcast_id,
+        first=min(f.first_seq for f in findings),
+        last=max(f.last_seq for f in findings),
     )
-    tx.change_each(
-        "UPDATE attempt SET finished_at = ?, outcome = ?, accepted = ?, provider_message_id = ?, reason = ?"
-        " WHERE broadcast_id = ? AND no = ? AND id = ?",
-        [
-            (now, c.outcome, c.accepted, c.provider_message_id, c.reason, broadcast_id, no, c.attempt_id)
-            for c in closings
-        ],
+    tx.change_by(
+        "UPDATE attempt SET finished_at = :now, outcome = r.word, accepted = r.n, provider_message_id = r.pmid,"
+        " reason = r.why {r} WHERE broadcast_id = :b AND no = :no AND attempt.id = r.attempt",
+        {"attempt": "int", "word": "text", "n": "int", "pmid": "text", "why": "text"},
+        [(c.attempt_id, c.outcome, c.accepted, c.provider_message_id, c.reason) for c in closings],
+        now=now,
+        b=broadcast_id,
+        no=no,
     )
     if changed == sum(f.size for f in findings):
         _shift(tx, broadcast_id, no, findings)
     else:
         recount(tx, broadcast_id, no, no)
     return changed
+
+
+def _within(runs: Sequence[Request] | Sequence[Finding]) -> str:
+    """Which rows of a broadcast lie in the runs. The constant bounds and the plain equality keep PostgreSQL
+    on the key."""
+    single = all(run.first_seq == run.last_seq for run in runs)
+    rows = "seq = r.lo" if single else "seq BETWEEN r.lo AND r.hi"
+    return f"broadcast_id = :b AND seq BETWEEN :first AND :last AND {rows}"
 
 
 def _shift(tx: Tx, broadcast_id: int, no: int, findings: Sequence[Finding]) -> None:

@@ -7,6 +7,7 @@ once) and every commit reaches the disk. WAL is used only where the linked libra
 
 import hashlib
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,6 +42,14 @@ def wal_is_safe(version: tuple[int, ...]) -> bool:
 def journal_mode() -> str:
     """The journal this process uses for a SQLite ledger."""
     return "WAL" if wal_is_safe(sqlite_module().sqlite_version_info) else "TRUNCATE"
+
+
+_ARRAYS = {"int": "bigint[]", "text": "text[]"}
+
+
+@lru_cache(maxsize=256)
+def _for_each(sql: str) -> str:
+    return re.sub(r"\br\.(\w+)", r":\1", sql.replace("{r}", ""))
 
 
 @lru_cache(maxsize=1024)
@@ -95,11 +104,22 @@ class Tx:
         marks = ", ".join([mark] * len(columns))
         self._driver().executemany(f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING", rows)
 
-    def change_each(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
-        """One prepared statement with `?` marks for many rows, through the driver; how many rows it changed in all."""
-        cursor = self._driver()
-        cursor.executemany(sql if self.is_sqlite else sql.replace("?", "%s"), rows)
-        return int(cursor.rowcount)
+    def change_by(self, sql: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]], **shared: Any) -> int:
+        """One UPDATE for many rows; how many it changed. `sql` speaks of `r.<column>` and has `{r}` where FROM goes.
+
+        PostgreSQL joins the rows as arrays; SQLite runs the prepared statement once a row, which is its faster way.
+        """
+        if not rows:
+            return 0
+        if self.is_sqlite:
+            cursor = self._driver()
+            names = tuple(columns)
+            cursor.executemany(_for_each(sql), [dict(zip(names, row, strict=True)) | shared for row in rows])
+            return int(cursor.rowcount)
+        marks = ", ".join(f"CAST(:{name} AS {_ARRAYS[kind]})" for name, kind in columns.items())
+        joined = sql.replace("{r}", f"FROM unnest({marks}) AS r({', '.join(columns)})")
+        arrays = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
+        return self.change(joined, **arrays, **shared)
 
     def rows_of(self, columns: Mapping[str, str]) -> str:
         """A FROM item that reads `:rows` (see `pack`) as a table with these columns and types (`int` or `text`)."""

@@ -93,9 +93,14 @@ def settle_rows(
     """Deliveries get another state by evidence, policy or a person; how many did."""
     numbers = sorted({seq // BATCH for seq in seqs})
     claims.lock_batches(tx, broadcast_id, numbers)
-    moved = tx.change_each(
-        "UPDATE delivery SET state = ?, reason = ? WHERE broadcast_id = ? AND seq = ? AND state = ?",
-        [(int(to), reason, broadcast_id, seq, int(was)) for seq in seqs],
+    moved = tx.change_by(
+        "UPDATE delivery SET state = :to, reason = :why {r} WHERE broadcast_id = :b AND seq = r.one AND state = :was",
+        {"one": "int"},
+        [(seq,) for seq in seqs],
+        b=broadcast_id,
+        to=int(to),
+        was=int(was),
+        why=reason,
     )
     for no in numbers:
         claims.recount(tx, broadcast_id, no, no)
@@ -104,9 +109,12 @@ def settle_rows(
 
 def explain_rows(tx: Tx, broadcast_id: int, seqs: Sequence[int], reason: str) -> None:
     """Say why unknown deliveries stay so."""
-    tx.change_each(
-        "UPDATE delivery SET reason = ? WHERE broadcast_id = ? AND seq = ? AND state = 4",
-        [(reason, broadcast_id, seq) for seq in seqs],
+    tx.change_by(
+        "UPDATE delivery SET reason = :why {r} WHERE broadcast_id = :b AND seq = r.one AND state = 4",
+        {"one": "int"},
+        [(seq,) for seq in seqs],
+        b=broadcast_id,
+        why=reason,
     )
 
 
