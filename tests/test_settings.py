@@ -56,7 +56,7 @@ def test_each_layer_beats_the_one_below(site):
     folder = site("port = 1\nhost = '127.0.0.2'\n[dispatch]\nundo_seconds = 1\nlease_seconds = 11\n")
     got = load(folder, {"dispatch.undo_seconds": 3}, DISPATCHER_PORT="2", DISPATCHER_DISPATCH__UNDO_SECONDS="2")
     assert (got.host, got.port, got.dispatch.undo_seconds, got.dispatch.lease_seconds) == ("127.0.0.2", 2, 3, 11)
-    assert got.dispatch.in_flight == 8
+    assert got.dispatch.late_minutes == 15
 
 
 def test_where_names_the_layer_and_the_line(site):

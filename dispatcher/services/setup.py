@@ -33,7 +33,6 @@ class Question:
 
 QUESTIONS = (
     Question("organisation.name", "Name of the organisation, as people know it", "Example Ltd"),
-    Question("organisation.legal_name", "Its legal name, for notices and letters", "Example Limited"),
     Question("organisation.domain", "Its domain", "example.com"),
     Question("organisation.contact", "Where people can write to", "help@example.com"),
     Question("organisation.phone", "Where people can call", "+44 1632 960000"),

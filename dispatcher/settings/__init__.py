@@ -56,7 +56,6 @@ class Settings(BaseSettings):
     port: int = Field(default=8700, ge=0, le=65535)
     mode: Mode = Mode.LIVE
     templates_dir: Path | None = None
-    playbooks_dir: Path | None = None
     token: SecretStr = SecretStr("")
     anchor: Anchor = Anchor()
     organisation: Organisation = Organisation()

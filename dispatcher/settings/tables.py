@@ -34,7 +34,6 @@ class Organisation(Block):
     """Who speaks. Templates read these words; `never_ask` says what we never ask people for."""
 
     name: str = "Example Ltd"
-    legal_name: str = "Example Limited"
     domain: str = "example.com"
     contact: str = "help@example.com"
     phone: str = "+44 1632 960000"
@@ -96,7 +95,6 @@ class Dispatch(Block):
 
     lease_seconds: int = Field(default=60, ge=10, le=3600)
     drain_seconds: float = Field(default=2, gt=0, le=30)
-    in_flight: int = Field(default=8, ge=1, le=1000)
     late_minutes: float = Field(default=15, gt=0)
     undo_seconds: int = Field(default=10, ge=0, le=3600)
     request_size: dict[str, Annotated[int, Field(ge=1, le=1000)]] = {"default": 200, "life_safety": 20}

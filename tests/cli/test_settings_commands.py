@@ -73,7 +73,7 @@ def test_init_asks_in_a_terminal(place):
         stderr=theirs,
         env={k: v for k, v in os.environ.items() if not k.startswith("COV")},
     )
-    os.write(ours, b"Shop\n" + b"\n" * 12 + b"care@example.com\n")
+    os.write(ours, b"Shop\n" + b"\n" * 11 + b"care@example.com\n")
     assert asked.wait(20) == 0
     os.close(ours)
     os.close(theirs)
