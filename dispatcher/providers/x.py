@@ -45,7 +45,7 @@ _WINDOWS = ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
 _DAY = 86_400.0
 _LINK = re.compile(r"((?:https?://|[A-Za-z0-9-]+\.)[A-Za-z0-9][!-~]*)")
 """What X may show as a shortened link: with a scheme, or a bare name with a dot in it (it may be no link after all)."""
-_SHORTENED = r"https://t\.co/\w+[!-/:-@\[-`{-~]*"
+_SHORTENED = r"https://t\.co/[A-Za-z0-9]+[!-/:-@\[-`{-~]*"
 
 
 class XSettings(ProviderSettings):
