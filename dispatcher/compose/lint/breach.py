@@ -1,0 +1,138 @@
+"""What a notice of a data breach must hold, and what it may not be mixed with."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from dispatcher.compose.lint.passages import Passage
+from dispatcher.compose.lint.phrases import hits, negated
+from dispatcher.compose.lint.rules import Case, Hit, Weight, each, rule
+from dispatcher.model.fact import FactKind, Place
+from dispatcher.model.kinds import Channel, FactState, Purpose
+from dispatcher.model.person import Level
+from dispatcher.model.template import Profile
+
+
+def _is_breach(case: Case) -> bool:
+    return case.template.profile is Profile.BREACH
+
+
+def _notices(case: Case) -> list[Passage]:
+    """The texts that are the notice itself: mail and letter, whole."""
+    return [p for p in case.of("email", "letter") if p.part != "subject"]
+
+
+@rule(
+    "L09", Weight.BLOCK, "The breach notice names no contact.",
+    why="The law wants a data protection officer or another contact in it.",
+    mend="Set organisation.dpo_email, and print it.",
+    source="GDPR Art. 33(3)(b), 34(2)",
+)  # fmt: skip
+def contact(case: Case) -> Iterable[Hit]:
+    """The address or telephone number for data protection stands in every notice."""
+    org = case.brief.organisation
+    wanted = [word for word in (org.dpo_email, org.contact_email, org.contact_phone) if word]
+    for passage in _notices(case) if _is_breach(case) else ():
+        if not any(word in passage.text for word in wanted):
+            yield Hit(passage, 0, "")
+
+
+@rule(
+    "L10", Weight.BLOCK, "The breach notice does not say which data, or says too much.",
+    why="People protect themselves by what was taken. \"Not taken\" must be certain, or it will be withdrawn.",
+    mend="Fill the matrix of data; say not_taken only with the state confirmed, else checking.",
+    source="GDPR Art. 33(3)(a); FTC",
+)  # fmt: skip
+def data_types(case: Case) -> Iterable[Hit]:
+    """There is a matrix with something in it, and nothing is called not taken that is not confirmed."""
+    if not _is_breach(case):
+        return
+    rows: list[dict[str, Any]] = [row for matrix in case.said(FactKind.MATRIX) for row in matrix]
+    if not any(row["place"] in (Place.TAKEN, Place.CHECKING) for row in rows):
+        yield Hit(None, 0, "", "No data type is named as taken or still being checked.")
+    for row in rows:
+        if row["place"] == Place.NOT_TAKEN and row["state"] != FactState.CONFIRMED:
+            yield Hit(None, 0, row["data"], f"{row['data']} is called not taken, but that is only {row['state']}.")
+
+
+def _lacks(case: Case, kinds: tuple[str, ...], what: str) -> Iterable[Hit]:
+    """None of the facts of these names was said, or a notice leaves its words out."""
+    if not _is_breach(case):
+        return
+    said = [fact.value for (name, _), fact in case.brief.facts.items() if name in kinds and fact.value]
+    if not said or not set(kinds) & {spec.name for spec in case.template.facts}:
+        yield Hit(None, 0, "", what)
+
+
+@rule(
+    "L11", Weight.BLOCK, "The breach notice does not say what may follow from it.",
+    why="The law wants the likely consequences in it.",
+    mend="--fact consequences=...",
+    source="GDPR Art. 33(3)(c), 34(2)",
+)  # fmt: skip
+def consequences(case: Case) -> Iterable[Hit]:
+    """The fact `consequences` is given."""
+    yield from _lacks(case, ("consequences",), "The breach notice does not say what may follow from it.")
+
+
+@rule(
+    "L12", Weight.BLOCK, "The breach notice lacks what we have done, or what people can do.",
+    why="The law wants the measures in it; and people need something to do.",
+    mend="--fact measures=... and --fact steps=...",
+    source="GDPR Art. 33(3)(d), 34(2); CERC, promote action",
+)  # fmt: skip
+def measures(case: Case) -> Iterable[Hit]:
+    """The facts `measures` and `steps` are given."""
+    yield from _lacks(case, ("measures",), "The breach notice does not say what we have done.")
+    yield from _lacks(case, ("steps",), "The breach notice does not say what people can do.")
+
+
+@rule(
+    "L13", Weight.BLOCK, "A breach notice carries promotion.",
+    why="It must be a message of its own: people throw promotions away unread.",
+    mend="Take it out. Thanks and vouchers come later, as a broadcast of their own.",
+    source="EDPB Guidelines 9/2022; ICO, direct marketing and regulatory communications",
+)  # fmt: skip
+@each
+def dedicated(passage: Passage, case: Case) -> Iterable[Hit]:
+    """Words of selling in a breach notice."""
+    if _is_breach(case):
+        yield from hits(passage, "promotion", negated)
+
+
+@rule(
+    "L14", Weight.BLOCK, "A breach notice reaches nobody directly.",
+    why="A page, a press release or a post is no effective way to tell the people concerned.",
+    mend="Add email, or send the letter.",
+    source="EDPB Guidelines 9/2022",
+)  # fmt: skip
+def direct(case: Case) -> Iterable[Hit]:
+    """Mail is among the channels, or a letter among the documents."""
+    direct_ways = Channel.EMAIL in case.brief.channels or "letter" in case.template.documents
+    if _is_breach(case) and not direct_ways:
+        yield Hit(None, 0, ", ".join(case.brief.channels))
+
+
+@rule(
+    "L37", Weight.BLOCK, "The message names culprits, ransom, liability or shares without the lawyers.",
+    why="What is said about them is used in court and on the market, and is often wrong.",
+    mend="Take it out, or use a template that legal approves.",
+    source="NCSC, effective communications in a cyber incident",
+)  # fmt: skip
+@each
+def attribution(passage: Passage, case: Case) -> Iterable[Hit]:
+    """Words of attribution where legal is not among the approvals."""
+    if Level.LEGAL not in case.template.approvals:
+        yield from hits(passage, "attribution", negated)
+
+
+@rule(
+    "L39", Weight.BLOCK, "A service message carries promotion.",
+    why="Service messages reach people who refused advertising; promotion in one breaks the law and their trust.",
+    mend="Take it out, or send it as a promotional broadcast to those who agreed.",
+    source="PECR; ICO; CAN-SPAM",
+)  # fmt: skip
+@each
+def firewall(passage: Passage, case: Case) -> Iterable[Hit]:
+    """Words of selling in anything that is not promotional."""
+    if case.brief.purpose is not Purpose.PROMOTIONAL and not _is_breach(case):
+        yield from hits(passage, "promotion", negated)

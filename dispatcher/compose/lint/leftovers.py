@@ -1,0 +1,93 @@
+"""What a draft leaves behind: braces, blanks to fill, marks of a drill, mixed languages."""
+
+import re
+from collections.abc import Iterable
+
+from dispatcher.compose import marks
+from dispatcher.compose.lint.passages import Passage
+from dispatcher.compose.lint.rules import Case, Hit, Weight, each, rule
+from dispatcher.model.fact import spoken
+from dispatcher.model.kinds import FactState, Mode
+
+_LEFT = re.compile(
+    r"\{\{|\}\}|\{%|%\}|\$\{\w*|%\([a-z_]+\)s"
+    r"|\[[A-Z][A-Z0-9 _/-]{2,}\]|\[(?:insert|your|name|date|time|link|x)\b[^\]]*\]"
+    r"|(?<!\w)\*[a-z_]+\*(?!\w)|<(?:insert|name|date|time|link)\b[^>]*>"
+    r"|(?<!\w)(?:TODO|TBC|TBD|FIXME|X{3,}|lorem ipsum|à compléter)(?!\w)",
+    re.IGNORECASE,
+)
+_PLAIN_WORDS = re.compile(r"\[(?:x)\]", re.IGNORECASE)
+_TAG = re.compile(r"Q[0-9a-z]{8,32}\d\d[tms]Q")
+
+
+@rule(
+    "L01", Weight.BLOCK, "Something is left to fill in.",
+    why="A blank that goes out tells everybody that nobody read it.",
+    mend="Fill the blank or take it out.",
+)  # fmt: skip
+@each
+def blanks(passage: Passage, _case: Case) -> Iterable[Hit]:
+    """Braces, bracketed names, TODO and its like, slot tags that nothing fills."""
+    for number, line in enumerate(passage.lines, start=1):
+        for found in (*_LEFT.finditer(line), *_TAG.finditer(line)):
+            if not _PLAIN_WORDS.fullmatch(found[0]):
+                yield Hit(passage, number, found[0])
+
+
+@rule(
+    "L40", Weight.BLOCK, "A drill and a real message look alike.",
+    why="Hawaii, 2018: a drill went out as a real alert, and was taken for one.",
+    mend="Let the mode of the broadcast put the mark on; write none yourself.",
+)  # fmt: skip
+@each
+def drill_mark(passage: Passage, case: Case) -> Iterable[Hit]:
+    """Every text of a drill begins with the mark; no text of a live broadcast does."""
+    start = " ".join(passage.lines)[:80].lstrip("[ ")
+    word = marks.word(passage.language)
+    if case.brief.mode is Mode.DRILL and not start.startswith(word):
+        yield Hit(passage, 1, start[:40], f"A drill must begin with {word}.")
+    if case.brief.mode is Mode.LIVE and start.startswith(word):
+        yield Hit(passage, 1, word, f"A live message may not begin with {word}.")
+
+
+@rule(
+    "L41", Weight.WARN, "This language has no text of its own.",
+    why="People who asked for one language get another.",
+    mend="Write the missing part, or send to these people in the language they get.",
+)  # fmt: skip
+def fallbacks(case: Case) -> Iterable[Hit]:
+    """Each channel that a locale gets in another language."""
+    for target, asked, given in case.composed.fallbacks:
+        about = next((p for p in case.passages if p.target == target and p.locale == asked), None)
+        yield Hit(about, 0, given, f"{target} has no part in {asked}: its readers get {given}.")
+
+
+@rule(
+    "L42", Weight.WARN, "A fact is not translated.",
+    why="One sentence in another language makes the whole message look forged.",
+    mend="Give the fact in that language: --fact NAME@LOCALE=...",
+)  # fmt: skip
+def untranslated(case: Case) -> Iterable[Hit]:
+    """Facts in words, printed in a language in which nobody has said them."""
+    own = case.brief.organisation.locale.split("-")[0]
+    for passage in {p.locale: p for p in case.passages}.values():
+        if passage.language == own:
+            continue
+        for spec in case.template.facts:
+            fact = spoken(case.brief.facts, spec.name, passage.locale)
+            if fact and spec.kind.speaks and fact.locale is None:
+                yield Hit(passage, 0, spec.name, f"The fact {spec.name} is not given in {passage.locale}.")
+
+
+@rule(
+    "L43", Weight.WARN, "The message states what we only believe.",
+    why="Jaguar Land Rover, 2025: \"no evidence\" of stolen data was withdrawn after five days.",
+    mend="Confirm the fact, say that it is not certain, or leave it out.",
+)  # fmt: skip
+def believed(case: Case) -> Iterable[Hit]:
+    """Facts that are believed. Where the template wants them confirmed, this blocks."""
+    for spec in case.template.facts:
+        states = {fact.state for (name, _), fact in case.brief.facts.items() if name == spec.name}
+        if FactState.BELIEVED in states:
+            weight = Weight.BLOCK if spec.confirmed else Weight.WARN
+            yield Hit(None, 0, spec.name, f"The fact {spec.name} is believed, not confirmed.", weight)

@@ -1,0 +1,132 @@
+"""Links: none that a swindler would send."""
+
+import ipaddress
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from urllib.parse import SplitResult, urlsplit
+
+from dispatcher.compose.brief import Brief
+from dispatcher.compose.lint.passages import Link, Passage
+from dispatcher.compose.lint.rules import Case, Hit, Weight, each, rule
+from dispatcher.model.template import Profile
+
+PUBLIC_BODIES = ("gov.uk", "ico.org.uk", "nhs.uk", "police.uk", "cnil.fr", "gouv.fr", "europa.eu")
+"""Hosts of authorities that notices point to."""
+
+_SHORTENERS = frozenset(
+    ("bit.ly", "buff.ly", "cutt.ly", "goo.gl", "is.gd", "lnkd.in", "ow.ly", "rb.gy", "rebrand.ly", "s.id", "t.co",
+     "shorturl.at", "t.ly", "tiny.cc", "tinyurl.com", "v.gd")
+)  # fmt: skip
+_TRACKING = re.compile(r"(?:^|&)(?:utm_\w+|fbclid|gclid|mc_eid|mkt_tok|_hsenc|trk|cid)=", re.IGNORECASE)
+_REDIRECT = re.compile(r"(?:^|&)(?:url|redirect|target|next|goto|dest)=https?(?::|%3a)", re.IGNORECASE)
+_DOOR = re.compile(
+    r"log-?in|sign-?in|signon|reset|password|verify|confirm|unlock|account|connexion|compte", re.IGNORECASE
+)
+_NAMED_HOST = re.compile(r"(?:https?://)?((?:[a-z0-9-]+\.)+[a-z]{2,})(?:[/:?#]|$)", re.IGNORECASE)
+
+
+def _split(link: Link) -> SplitResult:
+    target = link.target if "://" in link.target else f"https://{link.target}"
+    return urlsplit(target)
+
+
+def _web(passage: Passage) -> Iterator[tuple[Link, SplitResult]]:
+    for link in passage.links:
+        if not link.target.lower().startswith(("mailto:", "tel:", "sms:", "#")):
+            yield link, _split(link)
+
+
+@rule(
+    "L16", Weight.BLOCK, "A link leads to a page where people sign in or reset a password.",
+    why="This is what a forged message looks like. People must learn that ours never do it.",
+    mend="Ask people to type our address themselves.",
+    source="NCSC, SMS and telephone best practice",
+)  # fmt: skip
+@each
+def doors(passage: Passage, case: Case) -> Iterable[Hit]:
+    """In breach notices and warnings; the verification page of our own is no door."""
+    if case.template.profile not in (Profile.BREACH, Profile.WARNING):
+        return
+    ours = case.brief.organisation.verify_url.rstrip("/")
+    for link, url in _web(passage):
+        if _DOOR.search(f"{url.path}?{url.query}") and not link.target.startswith(ours):
+            yield Hit(passage, link.line, link.target)
+
+
+@rule(
+    "L17", Weight.BLOCK, "A link hides where it leads.",
+    why="Shortened, redirecting and tracking links are how people are led astray.",
+    mend="Use the full https address of the page, without tracking.",
+    source="NCSC, SMS and telephone best practice",
+)  # fmt: skip
+@each
+def disguises(passage: Passage, _case: Case) -> Iterable[Hit]:
+    """Not https, shortened, redirected, tracked, a bare IP, a user part, punycode or mixed scripts."""
+    for link, url in _web(passage):
+        if reason := _disguise(url):
+            yield Hit(passage, link.line, link.target, f"A link {reason}.")
+
+
+def _disguise(url: SplitResult) -> str:
+    host = (url.hostname or "").lower()
+    if url.scheme != "https":
+        return "does not start with https"
+    if url.username is not None:
+        return "names a user before its host"
+    if host.removeprefix("www.") in _SHORTENERS:
+        return "is shortened"
+    if _is_ip(host):
+        return "leads to a number instead of a name"
+    if "xn--" in host or _mixed(host):
+        return "has a host that can be taken for another"
+    if _TRACKING.search(url.query) or _REDIRECT.search(url.query):
+        return "tracks or redirects its reader"
+    return ""
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host.replace(".", "").isdigit()
+    return True
+
+
+def _mixed(host: str) -> bool:
+    scripts = {unicodedata.name(char, "?").split()[0] for char in host if char.isalpha()}
+    return len(scripts) > 1
+
+
+@rule(
+    "L18", Weight.BLOCK, "A link leads to a host that is not ours.",
+    why="After a breach, look-alike sites appear within hours. People can only trust addresses they know.",
+    mend="Use a page on our own domain, or add the host to organisation.domains.",
+    source="NCSC, SMS and telephone best practice",
+)  # fmt: skip
+@each
+def strangers(passage: Passage, case: Case) -> Iterable[Hit]:
+    """Hosts outside our domains and the authorities."""
+    for link, url in _web(passage):
+        host = (url.hostname or "").lower()
+        if host and not _trusted(host, case.brief):
+            yield Hit(passage, link.line, host)
+
+
+def _trusted(host: str, brief: Brief) -> bool:
+    known = (*brief.organisation.domains, *PUBLIC_BODIES)
+    return any(host == domain or host.endswith(f".{domain}") for domain in known)
+
+
+@rule(
+    "L19", Weight.BLOCK, "A link says one address and leads to another.",
+    why="Careful readers compare the two, and they are right to.",
+    mend="Let the words of the link be its address, or words without an address.",
+)  # fmt: skip
+@each
+def false_labels(passage: Passage, _case: Case) -> Iterable[Hit]:
+    """The host named in the words of a link is the host it leads to."""
+    for link, url in _web(passage):
+        named = _NAMED_HOST.fullmatch(link.text) or _NAMED_HOST.match(link.text)
+        if named and named[1].lower().removeprefix("www.") != (url.hostname or "").lower().removeprefix("www."):
+            yield Hit(passage, link.line, f"{link.text} -> {link.target}")
