@@ -41,6 +41,16 @@ def acting_on(session: Session, ref: str) -> "Person":
     return acting(session, accounting.show(session.ctx, ref, reasons=False).broadcast.mode)
 
 
+def acting_manager(session: Session, own: str = "") -> "Person | None":
+    """Who manages people. Nobody need be named while no admin holds a token: the service decides."""
+    token = _given_token(session)
+    if token or (session.who and session.settings.mode is Mode.DRILL):
+        return acting(session)
+    if session.who and session.who.casefold() != own.casefold():
+        return acting(session)
+    return None
+
+
 def _given_token(session: Session) -> str:
     if session.token_file is None:
         return session.settings.token.get_secret_value()

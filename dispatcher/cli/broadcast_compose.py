@@ -149,21 +149,34 @@ def check(session: Session, ref: str) -> None:
 
 
 _MARK = {"error": "✖", "warning": "!", "info": "·"}
+_PLAN = {
+    "planned": "planned",
+    "suppressed": "suppressed",
+    "without_address": "no address",
+    "requests": "requests",
+    "segments": "segments",
+    "cost": "cost",
+    "eta": "seconds",
+}
 
 
 def _check_words(plain: dict[str, Any]) -> str:
-    findings = [
-        f"{_MARK.get(f['severity'], '·')} {f['code']}  {printable(f['what'])}"
-        + (f"\n    {printable(f['mend'])}" if f.get("mend") else "")
-        for f in plain["findings"]
-    ]
+    used = [key for key in _PLAN if any(plan[key] is not None for plan in plain["channels"].values())]
     rows = [
-        [c, *(p.get(k) for k in ("planned", "suppressed", "segments", "requests", "cost", "eta"))]
-        for c, p in plain["channels"].items()
+        [name, *(plan[key] for key in used), ", ".join(plan["accounts"])] for name, plan in plain["channels"].items()
     ]
-    plan = table(["channel", "planned", "suppressed", "segments", "requests", "cost", "eta s"], rows)
-    size = f"audience_size {number(plain['audience_size'])}"
-    return "\n".join(["\n".join(findings) or "✔ Nothing to mend.", "", plan, "", size])
+    plan = table(["channel", *(_PLAN[key] for key in used), "by"], rows) if rows else ""
+    found = "\n".join(map(_finding, plain["findings"])) or "✔ Nothing to mend."
+    return "\n\n".join(
+        filter(None, (badge(plain["mode"]), found, plan, f"audience_size {number(plain['audience_size'])}"))
+    )
+
+
+def _finding(told: dict[str, Any]) -> str:
+    """`✖ E-LEN sms en  What`, and below it why and the mend."""
+    place = " ".join(filter(None, (told["code"], told.get("channel"), told.get("locale"))))
+    more = [f"\n    {printable(told[key])}" for key in ("words", "why", "mend") if told.get(key)]
+    return f"{_MARK[told['severity']]} {place}  {printable(told['what'])}{''.join(more)}"
 
 
 @click.command(cls=Verb)

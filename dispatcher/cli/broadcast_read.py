@@ -1,10 +1,9 @@
 """The verbs that only look: show, report, export."""
 
-import csv
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TextIO
 
 import click
 
@@ -14,6 +13,8 @@ from dispatcher.cli.progress import View, sum_line
 from dispatcher.cli.screen import as_json, badge, number, pairs, printable, say, show, table
 from dispatcher.cli.session import Session, join_words, pass_session
 from dispatcher.model.states import TERMS
+
+Rows = Iterator[dict[str, Any]]
 
 
 @click.command("show", cls=Verb)
@@ -98,30 +99,27 @@ def export(session: Session, ref: str, unreached: bool, form: str | None, target
     say(session, f"{number(count)} rows" + (f" in {target}" if target else ""))
 
 
-def _to_file(
-    target: Path, rows: Iterator[Mapping[str, Any]], write: Callable[[Iterator[Mapping[str, Any]], IO[str]], int]
-) -> int:
+def _to_file(target: Path, rows: Rows, write: Callable[[Rows, TextIO], int]) -> int:
     """Names and addresses: readable by their owner alone."""
     target.touch(mode=0o600)
+    target.chmod(0o600)
     with target.open("w", encoding="utf-8", newline="") as file:
         return write(rows, file)
 
 
-def _as_json(rows: Iterator[Mapping[str, Any]], out: IO[str]) -> int:
+def _as_json(rows: Rows, out: TextIO) -> int:
     count = 0
-    for count, row in enumerate(rows, start=1):  # noqa: B007 - the last number is the result
+    for row in rows:
         out.write(as_json(row) + "\n")
+        count += 1
     return count
 
 
-def _as_csv(rows: Iterator[Mapping[str, Any]], out: IO[str]) -> int:
-    writer, count = None, 0
-    for count, row in enumerate(rows, start=1):  # noqa: B007 - the last number is the result
-        if writer is None:
-            writer = csv.writer(out)
-            writer.writerow(row)
-        writer.writerow(row.values())
-    return count
+def _as_csv(rows: Rows, out: TextIO) -> int:
+    from dispatcher.services.exporting import COLUMNS
+    from dispatcher.tables import writing
+
+    return writing.write(out, COLUMNS, rows)
 
 
 VERBS: tuple[Any, ...] = (look, report, export)

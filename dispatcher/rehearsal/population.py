@@ -129,11 +129,11 @@ def write_opt_outs(path: Path, count: int, seed: int) -> int:
     written = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         sheet = csv.writer(file)
-        sheet.writerow(("channel", "address", "reason"))
+        sheet.writerow(("email", "phone"))
         for one in people(count, seed):
-            for channel in one.opted_out:
-                address = one.email if channel == "email" else one.phone
-                if address:
-                    sheet.writerow((channel, address, "opt_out"))
-                    written += 1
+            email = one.email if "email" in one.opted_out else ""
+            phone = one.phone if "sms" in one.opted_out else ""
+            if email or phone:
+                sheet.writerow((email, phone))
+                written += bool(email) + bool(phone)
     return written

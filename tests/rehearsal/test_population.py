@@ -50,4 +50,5 @@ def test_the_files_hold_what_was_invented(tmp_path):
     assert tuple(rows[0]) == COLUMNS
     assert [row[0] for row in rows[1:]] == [p.name for p in people(300, 7)]
     with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
-        assert len(list(csv.reader(file))) == written + 1
+        addresses = [cell for row in list(csv.reader(file))[1:] for cell in row if cell]
+    assert len(addresses) == written > 0

@@ -1,0 +1,117 @@
+"""`dispatcher person`: who may act, and the token that proves who somebody is."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dispatcher.cli.actor import acting_manager
+from dispatcher.cli.broadcast_compose import comma_list
+from dispatcher.cli.groups import Noun, Verb
+from dispatcher.cli.screen import say, show, table
+from dispatcher.cli.session import Session, pass_session
+from dispatcher.errors import UsageError
+from dispatcher.model.person import Level, Role
+
+if TYPE_CHECKING:
+    from dispatcher.model.person import Person
+
+
+def as_dict(person: "Person", *, token: bool) -> dict[str, Any]:
+    """A person as JSON; the token itself is never among it."""
+    return {
+        "name": person.name,
+        "roles": sorted(person.roles),
+        "level": person.level,
+        "email": person.email,
+        "phone": person.phone,
+        "has_token": token,
+    }
+
+
+def roles_of(words: Sequence[str]) -> frozenset[Role]:
+    """Words as roles."""
+    known = [role.value for role in Role]
+    if strange := [word for word in words if word not in known]:
+        raise UsageError(f"{strange[0]!r} is no role.", mend=f"--role {' or '.join(known)}")
+    return frozenset(Role(word) for word in words)
+
+
+@click.command(cls=Verb)
+@click.argument("name")
+@click.option(
+    "--role", "roles", multiple=True, callback=comma_list, metavar="ROLES", help="author,approver,operator,admin."
+)
+@click.option(
+    "--level",
+    type=click.Choice([v.value for v in Level]),
+    default=Level.COMMS.value,
+    show_default=True,
+    help="How far a yes reaches.",
+)
+@click.option("--email", default="", help="For test messages.")
+@click.option("--phone", default="", help="For test messages.")
+@pass_session
+def add(session: Session, name: str, roles: Sequence[str], level: str, email: str, phone: str) -> None:
+    """Add one of us."""
+    from dispatcher.services import people
+
+    made = people.add(
+        session.ctx, acting_manager(session), name, roles=roles_of(roles), level=Level(level), email=email, phone=phone
+    )
+    say(session, f"Next: dispatcher person token {made.name!r}")
+    show(session, as_dict(made, token=False), f"{made.name} is {', '.join(sorted(made.roles))}; level {made.level}.")
+
+
+@click.command("list", cls=Verb)
+@pass_session
+def list_all(session: Session) -> None:
+    """Everybody who may act."""
+    from dispatcher.services import people
+
+    holders = people.token_holders(session.ctx)
+    found = [as_dict(one, token=one.id in holders) for one in people.everyone(session.ctx)]
+    rows = [
+        [p["name"], ", ".join(p["roles"]), p["level"], "yes" if p["has_token"] else "no", p["email"]] for p in found
+    ]
+    none = "Nobody yet. Begin with: dispatcher person add NAME --role admin"
+    show(session, {"people": found}, table(["name", "roles", "level", "token", "email"], rows) if rows else none)
+
+
+@click.command(cls=Verb)
+@click.argument("name")
+@pass_session
+def remove(session: Session, name: str) -> None:
+    """Take every right and the token away; what was done stays in the timeline."""
+    from dispatcher.services import people
+
+    gone = people.remove(session.ctx, acting_manager(session), name)
+    show(session, {"removed": gone.name}, f"{gone.name} may not act any more.")
+
+
+@click.command(cls=Verb)
+@click.argument("name")
+@click.option(
+    "--to",
+    "target",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file only you can read, instead of stdout.",
+)
+@pass_session
+def token(session: Session, name: str, target: Path | None) -> None:
+    """Make a new token, shown once; an older one stops working."""
+    from dispatcher.services import people
+
+    made = people.issue_token(session.ctx, acting_manager(session, own=name), name)
+    if target is not None:
+        target.touch(mode=0o600)
+        target.chmod(0o600)
+        target.write_text(f"{made}\n", encoding="utf-8")
+        show(session, {"name": name, "file": target}, f"The token of {name} is in {target}.")
+        return
+    say(session, f"The token of {name}: keep it like a password; it is not shown again.")
+    show(session, {"name": name, "token": made}, made)
+
+
+command = Noun("person", help="Who may act: add, list, remove, token.", commands=[add, list_all, remove, token])
