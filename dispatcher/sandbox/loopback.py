@@ -1,5 +1,6 @@
 """The one rule that makes a sandbox safe: it listens on this machine only, and speaks to this machine only."""
 
+import errno
 import ipaddress
 import socket
 from typing import Any
@@ -49,7 +50,7 @@ class _LocalhostOnly(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         if host != "localhost":
-            raise OSError(f"the sandbox resolves no names: {host!r}")
+            raise OSError(errno.EACCES, f"the sandbox resolves no names: {host!r}")
         found: ResolveResult = {
             "hostname": host, "host": "127.0.0.1", "port": port,
             "family": socket.AF_INET, "proto": 0, "flags": socket.AI_NUMERICHOST,
@@ -64,7 +65,7 @@ def _loopback_socket(found: tuple[Any, ...]) -> socket.socket:
     """The last gate, at the socket itself: whatever came before, no other address is ever connected to."""
     family, kind, proto, _, address = found
     if not is_loopback(str(address[0])):
-        raise OSError("the sandbox connects to loopback only")
+        raise OSError(errno.EACCES, "the sandbox connects to loopback only")
     return socket.socket(family=family, type=kind, proto=proto)
 
 

@@ -9,14 +9,17 @@ from dispatcher.sandbox.config import Account, Kind, SandboxConfig
 from dispatcher.sandbox.smtp import MAX_SIZE, Relay
 
 
+# a stalled answer must hold up neither an outage nor the end of a run
+_GRACE = 0.1
+
+
 class Ports:
     """Each port stays the same while the sandbox runs, also when its account is down for a while."""
 
     def __init__(self, config: SandboxConfig, app: web.Application, relay: Relay) -> None:
         self._config = config
         self._relay = relay
-        # a stalled answer must not hold up the end of a run
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, auto_decompress=False)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE, auto_decompress=False)
         self._sites: dict[str, web.SockSite] = {}
         self._numbers: dict[str, int] = {}
         self._smtp: asyncio.Server | None = None
@@ -59,7 +62,7 @@ class Ports:
         await self._runner.cleanup()
 
     async def shut(self, account: Account) -> None:
-        """From now on connections to this account's port are refused; idle ones are closed."""
+        """From now on connections to this account's port are refused; open ones are closed, busy ones after a moment."""
         if account.kind is Kind.SMTP:
             if self._smtp is not None:
                 self._smtp.close()
@@ -68,15 +71,12 @@ class Ports:
             return
         if site := self._sites.pop(account.name, None):
             await site.stop()
-            self._hang_up(self._numbers[account.name])
+            await self._hang_up(self._numbers[account.name])
 
-    def _hang_up(self, port: int) -> None:
-        if self._runner.server is None:
-            return
-        for connection in list(self._runner.server.connections):
-            transport = connection.transport
-            if transport is not None and transport.get_extra_info("sockname")[1] == port:
-                connection.close()
+    async def _hang_up(self, port: int) -> None:
+        server = self._runner.server
+        there = [c for c in (server.connections if server else ()) if _port_of(c.transport) == port]
+        await asyncio.gather(*(connection.shutdown(_GRACE) for connection in there))
 
     async def reopen(self, account: Account) -> None:
         """Listen again where it listened before."""
@@ -100,3 +100,8 @@ class Ports:
     @property
     def _host(self) -> str:
         return f"[{self._config.host}]" if ":" in self._config.host else self._config.host
+
+
+def _port_of(transport: asyncio.Transport | None) -> int | None:
+    name = transport.get_extra_info("sockname") if transport is not None else None
+    return int(name[1]) if name else None

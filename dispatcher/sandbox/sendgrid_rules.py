@@ -161,7 +161,7 @@ def _content(found: Problems, mail: Mapping[str, Any]) -> None:
         return
     kinds = [_part(found, f"content.{at}", part) for at, part in enumerate(parts)]
     rank = {"text/plain": 0, "text/html": 1}
-    order = [rank.get(kind, 2) for kind in kinds]
+    order = [rank.get(kind, 2) for kind in kinds if kind]
     if order != sorted(order):
         found.say("content", "text/plain comes first, then text/html, then anything else.")
 

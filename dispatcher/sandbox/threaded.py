@@ -28,7 +28,7 @@ class _Thread(threading.Thread):
         self._config = config
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
+        self._ended: asyncio.Event | None = None
         self.running: Running | None = None
         self.error: BaseException | None = None
 
@@ -41,13 +41,13 @@ class _Thread(threading.Thread):
             self._ready.set()
 
     async def _live(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
         sandbox = Sandbox(self._config)
         await sandbox.start()
         try:
             self.running = Running(sandbox)
             self._ready.set()
-            await self._stop.wait()
+            await self._ended.wait()
         finally:
             await sandbox.stop()
 
@@ -61,8 +61,8 @@ class _Thread(threading.Thread):
 
     def end(self) -> None:
         """Stop and wait; what went wrong inside is raised here."""
-        if self._loop is not None and self._stop is not None and self.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
+        if self._loop is not None and self._ended is not None and self.is_alive():
+            self._loop.call_soon_threadsafe(self._ended.set)
         self.join(timeout=10)
         if self.error is not None:
             raise self.error
