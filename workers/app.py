@@ -6,10 +6,12 @@ no results, no retries, no ETA, no canvas. What has to happen stands in the ledg
 
 import logging
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery, bootsteps, signals
 from celery.app.amqp import AMQP
+from celery.exceptions import SecurityWarning
 from kombu import Connection
 
 from dispatcher import log
@@ -131,6 +133,10 @@ class Child:
         others = [name for name in app.amqp.queues.consume_from if name != channel]
         return child.Turn(stopping, self.ctx.doorbell, others)
 
+    def close(self) -> None:
+        """Hang up politely; what still runs is cancelled."""
+        self.loop.close(self.ctx.wire.close())
+
 
 settings = Settings.load()
 app = make(settings)
@@ -153,7 +159,7 @@ def _begin_child(**_: Any) -> None:
 @signals.worker_process_shutdown.connect
 def _end_child(**_: Any) -> None:
     if _here:
-        _here.pop().loop.close()
+        _here.pop().close()
 
 
 @signals.worker_shutting_down.connect
@@ -177,6 +183,19 @@ def _log(**_: Any) -> None:
     log.configure(level=settings.log.level, form=settings.log.form)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@signals.celeryd_init.connect
+def _be_brief(instance: Any = None, **_: Any) -> None:
+    """No banner, and no warning about root: what makes root dangerous here is pickle, and we take JSON only."""
+    instance.quiet = True
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+
+
+@signals.worker_init.connect
+def _load_what_every_child_needs(**_: Any) -> None:
+    """Before the fork: loaded in a child, it would hold up that child's first calls beyond their half second."""
+    import aiohttp  # noqa: F401
 
 
 @signals.celeryd_init.connect

@@ -91,20 +91,22 @@ class Loop:
             over.wait(UNWIND_SECONDS)
             raise
 
-    def close(self) -> None:
-        """Stop the loop; what still runs on it is cancelled first."""
-        asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result(UNWIND_SECONDS)
+    def close(self, last: Coroutine[Any, Any, None] | None = None) -> None:
+        """Stop the loop; what still runs on it is cancelled first, then `last` is awaited."""
+        asyncio.run_coroutine_threadsafe(_wind_up(last), self._loop).result(UNWIND_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(UNWIND_SECONDS)
         if not self._thread.is_alive():
             self._loop.close()
 
 
-async def _cancel_all() -> None:
+async def _wind_up(last: Coroutine[Any, Any, None] | None) -> None:
     others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    if last is not None:
+        await last
 
 
 class Stop:

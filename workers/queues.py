@@ -3,14 +3,14 @@
 import shlex
 from pathlib import Path
 
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from dispatcher.doorbell import QUEUES
 
 
 def declared() -> list[Queue]:
     """One per channel, so that no channel waits behind another; one for events, one for the tick."""
-    return [Queue(name) for name in QUEUES]
+    return [Queue(name, Exchange(name), routing_key=name) for name in QUEUES]
 
 
 def listened_to(procfile: Path) -> set[str]:

@@ -19,6 +19,7 @@ def create(ctx: Context) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await looks.run("start", ctx.doorbell.waiting)  # loads the broker's client before the first post needs it
         yield
         threads.close()
         looks.close()

@@ -5,11 +5,11 @@ import time
 import psutil
 
 
-def until(condition, within=10.0):
+def until(condition, within=10.0, every=0.02):
     """The first true value of `condition`; the last false one when the time is up."""
     end = time.monotonic() + within
     while not (value := condition()) and time.monotonic() < end:
-        time.sleep(0.02)
+        time.sleep(every)
     return value
 
 

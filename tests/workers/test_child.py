@@ -107,9 +107,12 @@ def test_closing_cancels_what_still_runs():
         loop.kept = asyncio.create_task(for_ever())
         await asyncio.sleep(0.01)
 
+    async def last():
+        ended.append("last")
+
     loop.run(begin())
-    loop.close()
-    assert ended == [True]
+    loop.close(last())
+    assert ended == [True, "last"]
     assert loop._loop.is_closed()
 
 
