@@ -120,9 +120,9 @@ def direct(case: Case) -> Iterable[Hit]:
 )  # fmt: skip
 @each
 def attribution(passage: Passage, case: Case) -> Iterable[Hit]:
-    """Words of attribution where legal is not among the approvals."""
+    """Words of attribution, denied or not, where legal is not among the approvals."""
     if Level.LEGAL not in case.template.approvals:
-        yield from hits(passage, "attribution", negated)
+        yield from hits(passage, "attribution")
 
 
 @rule(

@@ -16,7 +16,11 @@ LONGEST_SILENCE = timedelta(days=7)
 """No cadence of an open incident is slower than weekly."""
 
 _CLOCK = re.compile(
-    r"(?<![\w:.,£$€-])(?:(?:[01]?\d|2[0-3])(?::|\.|\s?h\s?)[0-5]\d(?!\d|[.,]\d|%)|(?:1[0-2]|0?[1-9])(?:[:.][0-5]\d)?\s?[ap]\.?m\b)",
+    r"(?<![\w:.,£$€-])(?:"
+    r"(?:[01]?\d|2[0-3])(?::|\s?h\s?)[0-5]\d(?!\d|[.,]\d|%)"
+    r"|(?:1[0-2]|0?[1-9])(?:[:.][0-5]\d)?\s?[ap]\.?m\b"
+    r"|(?:(?<=\bat )|(?<=\bby )|(?<=\bfrom )|(?<=\bsince ))(?:[01]?\d|2[0-3])\.[0-5]\d(?!\d|%)"
+    r")",
     re.IGNORECASE,
 )
 _ANY_ZONE = re.compile(r"\W{0,2}\(?([A-Z]{2,5}(?:[+-]\d{1,2}(?::\d\d)?)?\b|UK time|heure de [A-Z]\w+)")
