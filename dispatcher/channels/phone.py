@@ -229,3 +229,10 @@ def _national(plan: _Plan, digits: str) -> Number | None:
     national = plan.without_trunk(digits)
     found = _located(plan.code, national) if national else None
     return None if national is None or found is None else Number(f"+{plan.code}{national}", *found)
+
+
+def is_region(region: str) -> bool:
+    """Whether numbers of such a country are known (ISO 3166, two capitals)."""
+    from phonenumbers import SUPPORTED_REGIONS
+
+    return region in SUPPORTED_REGIONS

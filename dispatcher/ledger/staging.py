@@ -1,14 +1,15 @@
-"""Where an import waits on disk, row by row, until it is judged as a whole: a private database that leaves no file.
+"""Where an import waits on disk, row by row, until it is judged as a whole: a private database, gone with its folder.
 
 It finds each address that stands in more than one row without holding a million of them in memory.
 """
 
+import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from dispatcher.ledger.audiences import Line
-from dispatcher.ledger.engine import sqlite_module
 
 _ADDRESSES = ("email", "phone")
 
@@ -26,9 +27,12 @@ class Stage:
     """One import. Close it when done: nothing of it is left."""
 
     def __init__(self) -> None:
-        self._db: Any = sqlite_module().connect("", isolation_level=None, check_same_thread=False)
-        for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -16384", "temp_store = FILE"):
+        self._folder = TemporaryDirectory(prefix="dispatcher-import-")
+        path = Path(self._folder.name) / "stage.db"
+        self._db: sqlite3.Connection = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
+        for pragma in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -16384"):
             self._db.execute(f"PRAGMA {pragma}")
+        self._db.execute("CREATE TABLE first (address TEXT PRIMARY KEY, line INTEGER) WITHOUT ROWID")
         self._db.execute("CREATE TABLE repeat (line INTEGER, address TEXT, first INTEGER)")
         self._db.execute(
             "CREATE TABLE staged (line INTEGER PRIMARY KEY, email TEXT, phone TEXT, locale TEXT, fields TEXT NOT NULL)"
@@ -39,6 +43,7 @@ class Stage:
 
     def __exit__(self, *_: object) -> None:
         self._db.close()
+        self._folder.cleanup()
 
     def put(self, rows: Iterable[tuple[int, str | None, str | None, str | None, str]]) -> None:
         """Take (line, email, phone, locale, fields)."""
@@ -49,9 +54,14 @@ class Stage:
     def drop_repeats(self, most: int) -> tuple[list[Repeat], int]:
         """Leave each address in the first row that has it only; the first ones taken out, and how many in all."""
         for column in _ADDRESSES:
+            self._db.execute("DELETE FROM first")
             self._db.execute(
-                f"INSERT INTO repeat SELECT line, '{column}', first FROM (SELECT line, min(line) OVER"
-                f" (PARTITION BY {column}) AS first FROM staged WHERE {column} IS NOT NULL) WHERE line > first"
+                f"INSERT INTO first SELECT {column}, min(line) FROM staged WHERE {column} IS NOT NULL"
+                f" GROUP BY {column} HAVING count(*) > 1"
+            )
+            self._db.execute(
+                f"INSERT INTO repeat SELECT s.line, '{column}', f.line FROM staged s"
+                f" JOIN first f ON f.address = s.{column} AND s.line > f.line"
             )
             self._db.execute(
                 f"UPDATE staged SET {column} = NULL WHERE line IN (SELECT line FROM repeat WHERE address = '{column}')"

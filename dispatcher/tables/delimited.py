@@ -7,6 +7,7 @@ line where the quote opens. Formulas are data like any other text.
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -15,6 +16,7 @@ from dispatcher.tables.table import LONGEST_LINE, Table, broken, built
 DELIMITERS = ",;\t|"
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SAMPLE = 4096
+_UNDECODED = re.compile("[\ud800-\udfff]")
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -37,7 +39,8 @@ def read(stream: BinaryIO, encoding: str = "") -> Table:
 
 def _decoded(stream: BinaryIO, encoding: str) -> io.TextIOWrapper:
     try:
-        return io.TextIOWrapper(stream, encoding=encoding, newline="")
+        errors = "surrogateescape" if encoding.startswith("utf-8") else "strict"
+        return io.TextIOWrapper(stream, encoding=encoding, errors=errors, newline="")
     except LookupError:
         raise broken(f"No encoding is called {encoding!r}.", mend="Name one such as utf-8 or cp1252.") from None
 
@@ -94,16 +97,21 @@ class _Lines:
         self._row_length += len(line)
         if self._row_length > LONGEST_LINE or "\0" in line:
             raise self._unreadable(line)
+        if not line.isascii() and _UNDECODED.search(line):
+            raise self._undecodable(f"Line {self.number}")
         return line
 
     def _read(self) -> str:
         try:
             return self._text.readline(LONGEST_LINE + 1)
         except UnicodeError:
-            raise broken(
-                f"Line {self.number + 1} or one soon after is not {self._encoding.removesuffix('-sig').upper()}.",
-                mend="Save the file as CSV UTF-8, or name its encoding: --encoding cp1252.",
-            ) from None
+            raise self._undecodable(f"Line {self.number + 1} or one soon after") from None
+
+    def _undecodable(self, where: str) -> Exception:
+        return broken(
+            f"{where} is not {self._encoding.removesuffix('-sig').upper()}.",
+            mend="Save the file as CSV UTF-8, or name its encoding: --encoding cp1252.",
+        )
 
     def _unreadable(self, line: str) -> Exception:
         if "\0" in line:

@@ -1,0 +1,163 @@
+"""Who may act: adding and removing persons, and the tokens that prove who somebody is.
+
+While no admin holds a token nobody could prove anything, so whoever has the machine may manage people without one;
+with the first admin's token that ends.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable
+
+from dispatcher.channels import email as email_form
+from dispatcher.channels import phone as phone_form
+from dispatcher.errors import NotFound, NotPermitted, Refused, UsageError
+from dispatcher.ledger import broadcasts, people
+from dispatcher.ledger.engine import Tx
+from dispatcher.model.clock import to_ms
+from dispatcher.model.person import Level, Person, Role
+from dispatcher.people import Right, may, require
+from dispatcher.services.context import Context
+
+TOKEN_PREFIX = "dp_"  # noqa: S105 - a mark that tells what the string is, no secret
+_TOKEN_BYTES = 32
+_LONGEST_NAME = 80
+
+
+def add(
+    ctx: Context,
+    actor: Person | None,
+    name: str,
+    *,
+    roles: Iterable[Role],
+    level: Level = Level.COMMS,
+    email: str = "",
+    phone: str = "",
+) -> Person:
+    """A new person. The name is how they are called everywhere, so two cannot share one."""
+    now = to_ms(ctx.clock.now())
+    person = Person(
+        id=0,
+        name=_name(name),
+        email=email_form.canonical(email) if email else "",
+        phone=phone_form.canonical(phone, ctx.settings.audience.region) if phone else "",
+        roles=frozenset(roles),
+        level=level,
+    )
+    if not person.roles:
+        raise UsageError(f"{person.name} has no role.", mend=f"--role {' or '.join(role.value for role in Role)}")
+    with ctx.ledger.write() as tx:
+        _require_manager(tx, actor)
+        if _find(tx, person.name):
+            raise Refused(f"Somebody is called {person.name} already.", mend="Choose another name.", code="E-PER")
+        made = people.add(tx, person, now)
+        _note(tx, "person added", now, actor, made, f"{' '.join(sorted(made.roles))}, {made.level}")
+        return made
+
+
+def remove(ctx: Context, actor: Person | None, name: str) -> Person:
+    """Take every right away. The last admin stays: nobody could add another."""
+    now = to_ms(ctx.clock.now())
+    with ctx.ledger.write() as tx:
+        _require_manager(tx, actor)
+        person = _known(tx, name)
+        admins = [one for one in people.active(tx) if Role.ADMIN in one.roles]
+        if admins == [person]:
+            raise Refused(
+                f"{person.name} is the last admin.",
+                mend="Add another admin first: dispatcher person add.",
+                code="E-PER",
+            )
+        people.remove(tx, person.id, now)
+        _note(tx, "person removed", now, actor, person)
+        return people.get(tx, person.id)
+
+
+def everyone(ctx: Context) -> list[Person]:
+    """Everybody who may act, by name."""
+    with ctx.ledger.read() as tx:
+        return people.active(tx)
+
+
+def token_holders(ctx: Context) -> set[int]:
+    """Ids of those who hold a token."""
+    with ctx.ledger.read() as tx:
+        return people.with_token(tx)
+
+
+def by_name(ctx: Context, name: str) -> Person:
+    """The active person of this name, whatever its case."""
+    with ctx.ledger.read() as tx:
+        return _known(tx, name)
+
+
+def issue_token(ctx: Context, actor: Person | None, name: str) -> str:
+    """A new token for a person, to be shown once; an older one stops working. One may replace one's own."""
+    now = to_ms(ctx.clock.now())
+    token = TOKEN_PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
+    with ctx.ledger.write() as tx:
+        person = _known(tx, name)
+        if actor is None or actor.id != person.id:
+            _require_manager(tx, actor)
+        people.set_token(tx, person.id, _hashed(token))
+        _note(tx, "token issued", now, actor, person)
+    return token
+
+
+def authenticate(ctx: Context, token: str) -> Person:
+    """The person whose token this is. Only hashes are looked up and compared, in constant time."""
+    wanted = _hashed(token)
+    with ctx.ledger.read() as tx:
+        found = people.by_token(tx, wanted)
+    if found is None or not hmac.compare_digest(found[1], wanted):
+        raise NotPermitted(
+            "This token is nobody's.",
+            why="It was replaced, its person was removed, or it was copied incompletely.",
+            mend="Ask an admin for a new one: dispatcher person token NAME.",
+        )
+    return found[0]
+
+
+def _hashed(token: str) -> str:
+    """256 random bits need no salt and no slow hash."""
+    return hashlib.sha256(token.strip().encode()).hexdigest()
+
+
+def _require_manager(tx: Tx, actor: Person | None) -> None:
+    if actor is not None:
+        return require(actor, Right.MANAGE_PEOPLE)
+    holders = people.with_token(tx)
+    if any(person.id in holders and may(person, Right.MANAGE_PEOPLE) for person in people.active(tx)):
+        raise NotPermitted(
+            "Only an admin may manage people.",
+            why="An admin holds a token, so the machine alone is no longer enough.",
+            mend="Give an admin's token: --token-file FILE.",
+        )
+    return None
+
+
+def _name(written: str) -> str:
+    name = " ".join(written.split())
+    if not name or len(name) > _LONGEST_NAME or not name.isprintable() or name.startswith("-"):
+        raise UsageError(
+            "This cannot be a person's name.",
+            mend=f"Use 1 to {_LONGEST_NAME} printable characters, such as 'Jo Smith'.",
+        )
+    return name
+
+
+def _find(tx: Tx, name: str) -> Person | None:
+    folded = " ".join(name.split()).casefold()
+    return next((person for person in people.active(tx) if person.name.casefold() == folded), None)
+
+
+def _known(tx: Tx, name: str) -> Person:
+    person = _find(tx, name)
+    if person is None:
+        raise NotFound(f"Nobody is called {name!r}.", mend="dispatcher person list shows everybody.")
+    return person
+
+
+def _note(tx: Tx, verb: str, now: int, actor: Person | None, about: Person, detail: str = "") -> None:
+    text = f"{about.name}: {detail}" if detail else about.name
+    broadcasts.note_act(tx, verb, now, person_id=actor.id if actor else None, detail=text)
