@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from dispatcher import resources
 from dispatcher.compose.catalogue import Catalogue
 from dispatcher.doorbell import Doorbell
+from dispatcher.embedded.sizing import worker_processes
 from dispatcher.errors import ConfigurationError
 from dispatcher.ledger import meta
 from dispatcher.ledger.migrate import open_ledger
@@ -33,7 +34,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Context:
     time = clock or SystemClock()
     wire = Wire()
     usable, unusable = accounts(settings, wire)
-    processes = max(1, settings.workers.processes or 2)
+    processes = worker_processes(settings.workers.processes)
     return Context(
         settings=settings,
         ledger=ledger,

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from dispatcher.errors import BadSignature, NotFound
+from dispatcher.errors import DispatcherError, NotFound
 from dispatcher.ledger import anomalies, claims, events
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.events import Report
@@ -105,7 +105,7 @@ def _read_post(ctx: Context, post: Row[Any], folded: _Folded) -> None:
         if account is None or not isinstance(account.provider, ReportsEvents):
             raise ValueError("the account is gone")
         found = account.provider.parse(_request(post))
-    except (ValueError, KeyError, TypeError, BadSignature) as error:
+    except (ValueError, KeyError, TypeError, DispatcherError) as error:
         log.error("unreadable_events", account=post.account, error=type(error).__name__)
         folded.poison.append((post.id, post.account, f"{type(error).__name__} in post {post.id}"))
         return

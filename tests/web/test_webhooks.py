@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from dispatcher.errors import BadSignature
 from dispatcher.ledger import events as ledger_events
+from dispatcher.services import events
 from dispatcher.web import intake
 from tests.embedded.waiting import until
 from tests.web.conftest import signed
@@ -30,6 +31,14 @@ def test_a_signed_post_is_stored_byte_for_byte_answered_and_rung(site, ctx, redi
     assert stored(ctx) == [("mail", "https://alerts.example.com/webhooks/mail?source=a%20b&x=1", BODY)]
     with redis.Redis.from_url(redis_url) as server:
         assert until(lambda: server.llen("events") == 1)
+
+
+@pytest.mark.parametrize("body", [b"", b"not json", b"{}", b"\xff\xfe", b"[1, null]"])
+def test_a_signed_post_that_nobody_can_read_is_parked_and_holds_up_nobody(site, ctx, body):
+    for one in (body, BODY):
+        assert site.ask("POST", "/webhooks/mail", one, signed(one))[0] == 204
+    assert events.apply(ctx) is False
+    assert stored(ctx) == []
 
 
 def test_the_host_header_decides_nothing(site, ctx):
