@@ -165,11 +165,11 @@ def suppress_addresses(tx: Tx, proved: Sequence[tuple[int, int, str]], source: s
         " SELECT DISTINCT b.channel, CASE b.channel WHEN 'email' THEN r.email ELSE r.phone END,"
         " CASE x.reason WHEN 'unsubscribed' THEN 'promotional' ELSE 'all' END, x.reason, :source, :now"
         f" FROM {tx.rows_of({'b': 'int', 'seq': 'int', 'reason': 'text'})} x"
-        " JOIN delivery d ON d.broadcast_id = x.b AND d.seq = x.seq"
+        " CROSS JOIN delivery d"
         f" JOIN batch b ON b.broadcast_id = d.broadcast_id AND b.no = d.seq / {BATCH}"
         " JOIN broadcast o ON o.id = d.broadcast_id"
         " JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = d.rid"
-        " WHERE b.channel IN ('email', 'sms') ON CONFLICT DO NOTHING",
+        " WHERE d.broadcast_id = x.b AND d.seq = x.seq AND b.channel IN ('email', 'sms') ON CONFLICT DO NOTHING",
         source=source, now=now, rows=tx.pack(proved),
     )  # fmt: skip
 
@@ -186,11 +186,12 @@ def suppressed_since(tx: Tx, channel: str, scope: str, mark: int) -> dict[str, s
 
 def suppress(tx: Tx, broadcast_id: int, no: int, reasons: dict[int, str]) -> None:
     """Waiting deliveries of one batch whose address asked for no more, by seq."""
-    tx.change(
-        f"UPDATE delivery SET state = 1, reason = r.reason FROM {tx.rows_of({'seq': 'int', 'reason': 'text'})} r"
-        " WHERE delivery.broadcast_id = :b AND delivery.seq = r.seq AND delivery.state = 0",
-        b=broadcast_id, rows=tx.pack(reasons.items()),
-    )  # fmt: skip
+    tx.change_by(
+        "UPDATE delivery SET state = 1, reason = r.why {r} WHERE broadcast_id = :b AND seq = r.place AND state = 0",
+        {"place": "int", "why": "text"},
+        list(reasons.items()),
+        b=broadcast_id,
+    )
     recount(tx, broadcast_id, no, no)
 
 

@@ -52,10 +52,13 @@ def anything_new(tx: Tx) -> bool:
 
 def close(tx: Tx, ids: Sequence[int], state: int, error: str | None = None) -> None:
     """Posts that have been dealt with."""
-    tx.change(
-        f"UPDATE inbox SET state = :state, error = :error FROM {tx.rows_of({'id': 'int'})} r WHERE inbox.id = r.id",
-        state=state, error=error, rows=tx.pack((i,) for i in ids),
-    )  # fmt: skip
+    tx.change_by(
+        "UPDATE inbox SET state = :state, error = :error {r} WHERE inbox.id = r.post",
+        {"post": "int"},
+        [(post,) for post in ids],
+        state=state,
+        error=error,
+    )
 
 
 def keep(tx: Tx, reports: Sequence[Report], received_at: int) -> None:
@@ -70,24 +73,32 @@ def keep(tx: Tx, reports: Sequence[Report], received_at: int) -> None:
 
 def fold(tx: Tx, broadcast_id: int, proofs: Mapping[int, tuple[DeliveryState, str | None]]) -> int:
     """Lift deliveries to what events prove, never lower them; how many rose. `proofs` by seq."""
-    rows = tx.pack((seq, int(state), reason) for seq, (state, reason) in sorted(proofs.items()))
+    rows = [(seq, int(state), reason) for seq, (state, reason) in sorted(proofs.items())]
     numbers = sorted({seq // BATCH for seq in proofs})
     claims.lock_batches(tx, broadcast_id, numbers)
-    joined = (
-        f"{tx.rows_of({'seq': 'int', 'state': 'int', 'reason': 'text'})} r"
-        " WHERE d.broadcast_id = :b AND d.seq = r.seq AND d.state < r.state"
-        " AND (d.state BETWEEN 3 AND 6 OR (d.state = 0 AND d.tries > 0))"
-    )
     moved = tx.all(
-        f"SELECT d.seq / {BATCH} AS no, d.state AS was, r.state AS now, count(*) AS n FROM delivery d, {joined}"
-        " GROUP BY 1, 2, 3",
-        b=broadcast_id, rows=rows,
+        f"SELECT d.seq / {BATCH} AS no, d.state AS was, r.state AS now, count(*) AS n"
+        f" FROM {tx.rows_of({'seq': 'int', 'state': 'int', 'why': 'text'})} r CROSS JOIN delivery d"
+        f" WHERE d.broadcast_id = :b AND d.seq = r.seq AND {_rises('d.', 'r.state')} GROUP BY 1, 2, 3",
+        b=broadcast_id, rows=tx.pack(rows),
     )  # fmt: skip
     if not moved:
         return 0
-    tx.change(f"UPDATE delivery AS d SET state = r.state, reason = r.reason FROM {joined}", b=broadcast_id, rows=rows)
+    tx.change_by(
+        "UPDATE delivery SET state = r.proof, reason = r.why {r}"
+        f" WHERE broadcast_id = :b AND seq = r.place AND {_rises('delivery.', 'r.proof')}",
+        {"place": "int", "proof": "int", "why": "text"},
+        rows,
+        b=broadcast_id,
+    )
     _shift(tx, broadcast_id, moved)
     return sum(row.n for row in moved)
+
+
+def _rises(delivery: str, proof: str) -> str:
+    """Proof only lifts; a waiting row that was tried before did go out after all."""
+    state, tries = f"{delivery}state", f"{delivery}tries"
+    return f"{state} < {proof} AND ({state} BETWEEN 3 AND 6 OR ({state} = 0 AND {tries} > 0))"
 
 
 def _shift(tx: Tx, broadcast_id: int, moved: Sequence[Row[Any]]) -> None:
@@ -97,12 +108,13 @@ def _shift(tx: Tx, broadcast_id: int, moved: Sequence[Row[Any]]) -> None:
         pairs.setdefault((row.was, row.now), []).append((row.no, row.n))
     for (was, now), rows in sorted(pairs.items()):
         lost, won = DeliveryState(was).name.lower(), DeliveryState(now).name.lower()
-        tx.change(
-            f"UPDATE batch SET {lost} = {lost} - r.n, {won} = {won} + r.n"
-            f" FROM {tx.rows_of({'no': 'int', 'n': 'int'})} r"
-            " WHERE batch.broadcast_id = :b AND batch.no = r.no",
-            b=broadcast_id, rows=tx.pack(rows),
-        )  # fmt: skip
+        tx.change_by(
+            f"UPDATE batch SET {lost} = {lost} - r.moved, {won} = {won} + r.moved {{r}}"
+            " WHERE broadcast_id = :b AND no = r.batch_no",
+            {"batch_no": "int", "moved": "int"},
+            rows,
+            b=broadcast_id,
+        )
 
 
 def misfits(tx: Tx, broadcast_id: int, seqs: Sequence[int]) -> list[tuple[int, str]]:
@@ -110,7 +122,7 @@ def misfits(tx: Tx, broadcast_id: int, seqs: Sequence[int]) -> list[tuple[int, s
     found = {
         row.seq: DeliveryState(row.state).name.lower() if row.tries == 0 or row.state != 0 else ""
         for row in tx.all(
-            f"SELECT d.seq, d.state, d.tries FROM delivery d, {tx.rows_of({'seq': 'int'})} r"
+            f"SELECT d.seq, d.state, d.tries FROM {tx.rows_of({'seq': 'int'})} r CROSS JOIN delivery d"
             " WHERE d.broadcast_id = :b AND d.seq = r.seq",
             b=broadcast_id, rows=tx.pack((seq,) for seq in seqs),
         )

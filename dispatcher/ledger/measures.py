@@ -29,7 +29,8 @@ def reach(tx: Tx, version_id: int, channel: Channel, scope: str) -> tuple[int, i
 
 def people(tx: Tx, version_id: int, channels: Sequence[Channel], scope: str) -> int:
     """Distinct people whom at least one of the channels may reach."""
-    tests, values = [], {}
+    tests: list[str] = []
+    values: dict[str, str] = {}
     for channel in channels:
         column = ADDRESS[channel]
         tests.append(f"(r.{column} IS NOT NULL AND NOT {_is_suppressed(column)})")
