@@ -127,6 +127,7 @@ class TwilioSettings(ProviderSettings):
     """
 
     base_url: str = "https://api.twilio.com"
+    in_flight: int = Field(default=64, ge=1, le=1000)
     account_sid: str = Field(pattern=r"^AC[0-9a-fA-F]{32}$")
     auth_token: Secret
     api_key_sid: str = Field(default="", pattern=r"^(SK[0-9a-fA-F]{32})?$")
