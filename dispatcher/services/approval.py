@@ -1,6 +1,5 @@
 """Submit freezes words, people and plan under a digest; a second person says yes, returns it or rejects it."""
 
-from dispatcher.compose.rendering import render
 from dispatcher.errors import IllegalTransition, NotPermitted, Refused
 from dispatcher.ledger import broadcasts, controls, planning
 from dispatcher.ledger.engine import Tx
@@ -20,13 +19,9 @@ from dispatcher.services.digests import digest, require_unaltered
 def submit(ctx: Context, actor: Person, ref: str) -> Broadcast:
     """Render, expand the audience, cut batches, take the digest. Refused while a check blocks it."""
     require(actor, Right.SUBMIT)
-    checking.require_passed(ctx, ref)
     now = to_ms(ctx.clock.now())
-    with ctx.ledger.read() as tx:
-        found = broadcasts.get(tx, broadcast_id(ref))
-        template = ctx.catalogue.get(found.template_id)
-        brief = briefing.brief(ctx, tx, found, template)
-    rendered = render(template, brief)
+    found, rendered = checking.passed(ctx, ref)
+    template = ctx.catalogue.get(found.template_id)
     with ctx.ledger.write() as tx:
         broadcast = broadcasts.get(tx, found.id, lock=True)
         if broadcast.version != found.version:

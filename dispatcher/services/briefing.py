@@ -19,7 +19,9 @@ from dispatcher.services.context import Context
 def organisation(ctx: Context) -> Organisation:
     """The organisation of the settings, in the composer's terms."""
     told = ctx.settings.organisation
-    public = ctx.settings.public_url.rstrip("/") or f"https://{told.domain}"
+    public = ctx.settings.public_url.rstrip("/")
+    if not public.startswith("https://"):
+        public = f"https://{told.domain}"
     return Organisation(
         name=told.name,
         sms_name=told.sms_name or told.name,

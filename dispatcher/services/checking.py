@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from dispatcher.compose.rendering import render
+from dispatcher.compose.lint import rules as lint_rules
+from dispatcher.compose.lint.checking import lint
+from dispatcher.compose.rendering import compose, render
 from dispatcher.errors import DispatcherError, Refused
 from dispatcher.ledger import audiences, broadcasts, controls, measures
 from dispatcher.ledger.engine import Tx
@@ -18,6 +20,7 @@ from dispatcher.services import briefing, measuring
 from dispatcher.services.context import Context
 
 SAME_AGAIN = timedelta(minutes=30)
+LEVELS = ("error", "warning", "info")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,34 +93,12 @@ class CheckResult:
 
 def check(ctx: Context, ref: str) -> CheckResult:
     """Every finding at once; changes nothing."""
-    with ctx.ledger.read() as tx:
-        broadcast = broadcasts.get(tx, broadcast_id(ref))
-        findings = _standing(ctx, tx, broadcast)
-    try:
-        template = ctx.catalogue.get(broadcast.template_id)
-        with ctx.ledger.read() as tx:
-            brief = briefing.brief(ctx, tx, broadcast, template)
-        rendered = render(template, brief)
-    except Refused as error:
-        broken = Finding(error.code, "error", error.what, error.why, " ".join(error.mend))
-        return CheckResult(broadcast.ref, broadcast.mode, (broken, *findings), broadcast.audience_size or 0)
-    with ctx.ledger.read() as tx:
-        plans = _plans(ctx, tx, broadcast, template, rendered, findings)
-        size = _people(tx, broadcast)
-    if not size and any(channel.counts_people for channel in broadcast.plan.channels):
-        findings.append(
-            Finding(
-                "E-AUD-NONE", "error", "Nobody would be told.", "Nobody has an address that is not suppressed.",
-                "Choose another audience or other channels.",
-            )
-        )  # fmt: skip
-    ordered = sorted(findings, key=lambda f: ("error", "warning", "info").index(f.level))
-    return CheckResult(broadcast.ref, broadcast.mode, tuple(ordered), size, plans)
+    return _examine(ctx, ref)[0]
 
 
-def require_passed(ctx: Context, ref: str) -> None:
-    """Return if nothing blocks; raise Refused with every blocking finding."""
-    result = check(ctx, ref)
+def passed(ctx: Context, ref: str) -> tuple[Broadcast, list[Rendition]]:
+    """What was checked and found fit to be submitted: the broadcast and its renditions; else Refused."""
+    result, broadcast, rendered = _examine(ctx, ref)
     blocking = [finding for finding in result.findings if finding.level == "error"]
     if blocking:
         raise Refused(
@@ -126,6 +107,38 @@ def require_passed(ctx: Context, ref: str) -> None:
             mend=[f.mend for f in blocking if f.mend] or f"dispatcher broadcast check {result.ref}",
             code=blocking[0].code,
         )
+    return broadcast, rendered
+
+
+def _examine(ctx: Context, ref: str) -> tuple[CheckResult, Broadcast, list[Rendition]]:
+    with ctx.ledger.read() as tx:
+        broadcast = broadcasts.get(tx, broadcast_id(ref))
+        findings = _standing(ctx, tx, broadcast)
+    try:
+        template = ctx.catalogue.get(broadcast.template_id)
+        with ctx.ledger.read() as tx:
+            brief = briefing.brief(ctx, tx, broadcast, template)
+        composed = compose(template, brief)
+    except Refused as error:
+        broken = Finding(error.code, "error", error.what, error.why, " ".join(error.mend))
+        refused = CheckResult(broadcast.ref, broadcast.mode, (broken, *findings), broadcast.audience_size or 0)
+        return refused, broadcast, []
+    findings += [_linted(found) for found in lint(template, brief, composed)]
+    rendered = list(composed.renditions)
+    with ctx.ledger.read() as tx:
+        plans = _plans(ctx, tx, broadcast, template, rendered, findings)
+        size = _people(tx, broadcast)
+    if not size and any(channel.counts_people for channel in broadcast.plan.channels):
+        why, mend = "Nobody has an address that is not suppressed.", "Choose another audience or other channels."
+        findings.append(Finding("E-AUD-NONE", "error", "Nobody would be told.", why, mend))
+    ordered = sorted(findings, key=lambda f: LEVELS.index(f.level))
+    return CheckResult(broadcast.ref, broadcast.mode, tuple(ordered), size, plans), broadcast, rendered
+
+
+def _linted(found: lint_rules.Finding) -> Finding:
+    level = "error" if found.weight is lint_rules.Weight.BLOCK else "warning"
+    place = f"{found.channel}/{found.part}" if found.part else found.channel
+    return Finding(found.rule, level, found.what, found.why, found.mend, place, found.locale, found.words, found.line)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,11 @@ _TAG = re.compile(r"Q[0-9a-z]{8,32}\d\d[tms]Q")
 )  # fmt: skip
 @each
 def blanks(passage: Passage, _case: Case) -> Iterable[Hit]:
-    """Braces, bracketed names, TODO and its like, slot tags that nothing fills."""
+    """Braces, bracketed names, TODO and its like, slot tags that nothing fills. The mark of a drill is no blank."""
+    mark = f"[{marks.word(passage.language)}]"
     for number, line in enumerate(passage.lines, start=1):
         for found in (*_LEFT.finditer(line), *_TAG.finditer(line)):
-            if not _PLAIN_WORDS.fullmatch(found[0]):
+            if found[0] != mark and not _PLAIN_WORDS.fullmatch(found[0]):
                 yield Hit(passage, number, found[0])
 
 
