@@ -8,7 +8,6 @@ from aiohttp import web
 from dispatcher.sandbox.config import Account, Kind, SandboxConfig
 from dispatcher.sandbox.smtp import MAX_SIZE, Relay
 
-
 # a stalled answer must hold up neither an outage nor the end of a run
 _GRACE = 0.1
 
@@ -62,7 +61,7 @@ class Ports:
         await self._runner.cleanup()
 
     async def shut(self, account: Account) -> None:
-        """From now on connections to this account's port are refused; open ones are closed, busy ones after a moment."""
+        """From now on connections to this account's port are refused; those that are open are cut off."""
         if account.kind is Kind.SMTP:
             if self._smtp is not None:
                 self._smtp.close()

@@ -111,15 +111,11 @@ class Reception:
         self._refuse(vendor, desk, f"down.{how}", began)
         return misbehave.reset(request)
 
-    def _turn_away(
-        self, vendor: Vendor, desk: Desk | None, status: int, began: Stamp
-    ) -> web.StreamResponse:
+    def _turn_away(self, vendor: Vendor, desk: Desk | None, status: int, began: Stamp) -> web.StreamResponse:
         self._refuse(vendor, desk, str(status), began)
         return misbehave.whole(vendor.refusal(status, desk))
 
-    def _refuse(
-        self, vendor: Vendor, desk: Desk | None, answer: str, began: Stamp, key: str | None = None
-    ) -> None:
+    def _refuse(self, vendor: Vendor, desk: Desk | None, answer: str, began: Stamp, key: str | None = None) -> None:
         name = desk.name if desk is not None else _NOBODY
         if desk is not None:
             desk.counters[f"refused.{answer}"] += 1

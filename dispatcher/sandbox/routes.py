@@ -29,9 +29,7 @@ def add(app: web.Application, reception: Reception, sendgrid: SendGrid, twilio: 
     app.router.add_post("/v3/mail/send", _sends(reception, sendgrid))
     app.router.add_post(f"{messages}.json", _sends(reception, twilio))
     app.router.add_get(f"{messages}.json", _asks(twilio, lambda r, desk: twilio.list(desk, r.query, r.path)))
-    app.router.add_get(
-        messages + "/{sid}.json", _asks(twilio, lambda r, desk: twilio.fetch(desk, r.match_info["sid"]))
-    )
+    app.router.add_get(messages + "/{sid}.json", _asks(twilio, lambda r, desk: twilio.fetch(desk, r.match_info["sid"])))
     app.router.add_post("/2/tweets", _sends(reception, x))
     app.router.add_get("/2/users/me", _asks(x, lambda r, desk: x.me(desk)))
     app.router.add_get(

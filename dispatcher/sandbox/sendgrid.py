@@ -19,7 +19,7 @@ from aiohttp import web
 
 from dispatcher.sandbox.config import Kind
 from dispatcher.sandbox.desk import Desk
-from dispatcher.sandbox.fate import Fate, drawn_fate, mail_fate
+from dispatcher.sandbox.fate import Fate, mail_fate
 from dispatcher.sandbox.message import Mail
 from dispatcher.sandbox.record import hash_address
 from dispatcher.sandbox.recorder import Stamp
@@ -135,14 +135,10 @@ class SendGrid:
         echo = {**shared, **own} if own and shared else own or shared
         return Mail(
             vendor="sendgrid", account=desk.name, key=echo.get(self._shared.config.key_argument), address=address,
-            to=hash_address(address), id=f"{request}.sandbox0001.{at:X}.0", fate=self._fate(address),
-            accepted_at=began.wall, request=request, echo=echo, reason=desk.suppressed.get(address, ""),
+            to=hash_address(address), id=f"{request}.sandbox0001.{at:X}.0",
+            fate=self._shared.fate_of(address, mail_fate(address), LIVES), accepted_at=began.wall, request=request,
+            echo=echo, reason=desk.suppressed.get(address, ""),
         )  # fmt: skip
-
-    def _fate(self, address: str) -> Fate:
-        fates = self._shared.fates
-        named = mail_fate(address) if fates.from_addresses else None
-        return named or drawn_fate(address, self._shared.config.seed, fates.shares)
 
     def _settle(self, desk: Desk, mail: dict[str, Any], pairs: list[tuple[Mail, Mapping[str, Any]]]) -> None:
         schedule = self._shared.schedule
@@ -152,7 +148,7 @@ class SendGrid:
             if (reason := _NO_MORE.get(message.fate)) and not message.reason:
                 desk.suppressed[message.address] = reason
             if desk.account.events_url:
-                words = ("dropped",) if message.reason else LIVES.get(message.fate, LIVES[Fate.DELIVERED])
+                words = ("dropped",) if message.reason else LIVES[message.fate]
                 schedule.add(message, schedule.plot(words))
 
     def encode(self, report: Report) -> dict[str, Any]:

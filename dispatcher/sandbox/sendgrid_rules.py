@@ -76,9 +76,7 @@ def _persons(found: Problems, mail: Mapping[str, Any], now: float) -> None:
         found.say("personalizations", "At most 1000 recipients (to, cc and bcc together) are allowed.")
 
 
-def _person(
-    found: Problems, field: str, person: Any, shared: Mapping[str, Any], bare: bool, now: float
-) -> int:
+def _person(found: Problems, field: str, person: Any, shared: Mapping[str, Any], bare: bool, now: float) -> int:
     if not isinstance(person, dict):
         found.say(field, "Each personalization must be an object.")
         return 0
@@ -310,5 +308,3 @@ def _strings(found: Problems, mail: Mapping[str, Any]) -> None:
 def enabled(mail: Mapping[str, Any], name: str) -> bool:
     """Whether one of the mail settings is switched on."""
     return name in _enabled(mail.get("mail_settings"))
-
-

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from dispatcher.sandbox import smtp_rules
 from dispatcher.sandbox.config import DownHow, Fault, Kind
 from dispatcher.sandbox.desk import Desk
-from dispatcher.sandbox.fate import Fate, drawn_fate, mail_fate
+from dispatcher.sandbox.fate import Fate, mail_fate
 from dispatcher.sandbox.message import Message
 from dispatcher.sandbox.record import hash_address
 from dispatcher.sandbox.recorder import Stamp
@@ -31,6 +31,7 @@ _REFUSED = {
     Fate.DROPPED: "550 5.1.2 no such domain",
     Fate.BLOCKED: "550 5.7.1 refused by policy",
 }
+_PLAYED = frozenset((*_REFUSED, Fate.DEFERRED))
 
 
 class _HangUp(Exception):
@@ -209,7 +210,8 @@ class Conversation:
         if self._mail is None or path is None or "@" not in path[1]:
             await self._say("503 5.5.1 not now" if self._mail is None else "501 5.5.4 not a path")
             return
-        address, fate = path[1], self._fate(path[1])
+        address = path[1]
+        fate = self._shared.fate_of(address, mail_fate(address), _PLAYED)
         if fate is Fate.DEFERRED and address not in self._relay.deferred:
             self._relay.deferred.add(address)
             await self._turn_away(self._mail, "450 4.2.0 try again later")
@@ -223,11 +225,6 @@ class Conversation:
         if self._desk is not None:
             self._refused(self._desk, line[:3], mail.began)
         await self._say(line)
-
-    def _fate(self, address: str) -> Fate:
-        fates = self._shared.fates
-        named = mail_fate(address) if fates.from_addresses else None
-        return named or drawn_fate(address, self._shared.config.seed, fates.shares)
 
     async def _do_data(self, _: str) -> None:
         mail, desk = self._mail, self._desk
@@ -273,9 +270,7 @@ class Conversation:
         self._accept(desk, mail, data, found, key)
         await self._answer(desk, mail.fault)
 
-    def _accept(
-        self, desk: Desk, mail: _Mail, data: bytes, found: list[tuple[str, str]], key: str | None
-    ) -> None:
+    def _accept(self, desk: Desk, mail: _Mail, data: bytes, found: list[tuple[str, str]], key: str | None) -> None:
         name = dict(found)["message-id"]
         messages = [
             Message(vendor="smtp", account=desk.name, key=key, address=address, to=hash_address(address), id=name,

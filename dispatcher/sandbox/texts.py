@@ -55,9 +55,7 @@ def _in_days(sent: str | None, query: Mapping[str, str]) -> bool:
         return False
     day = datetime.strptime(sent, "%a, %d %b %Y %H:%M:%S %z").date().isoformat()
     return (
-        asked.get("DateSent", day) == day
-        and day <= asked.get("DateSent<", day)
-        and day >= asked.get("DateSent>", day)
+        asked.get("DateSent", day) == day and day <= asked.get("DateSent<", day) and day >= asked.get("DateSent>", day)
     )
 
 

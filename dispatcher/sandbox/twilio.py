@@ -21,7 +21,7 @@ from aiohttp import web
 
 from dispatcher.sandbox.config import Kind
 from dispatcher.sandbox.desk import Desk
-from dispatcher.sandbox.fate import Fate, drawn_fate, number_fate
+from dispatcher.sandbox.fate import Fate, number_fate
 from dispatcher.sandbox.message import Text
 from dispatcher.sandbox.record import hash_address
 from dispatcher.sandbox.recorder import Stamp
@@ -43,6 +43,8 @@ LIVES: Mapping[Fate, tuple[str, ...]] = {
     Fate.SILENT: ("sent",),
 }
 
+_PLAYED = frozenset((*LIVES, Fate.OPTED_OUT, Fate.INVALID))
+
 ERROR_CODES: Mapping[Fate, int] = {
     Fate.UNREACHABLE: 30003,
     Fate.UNKNOWN_NUMBER: 30005,
@@ -50,6 +52,7 @@ ERROR_CODES: Mapping[Fate, int] = {
     Fate.FILTERED: 30007,
     Fate.FAILED: 30008,
 }
+
 
 class Twilio:
     """All Twilio accounts of one sandbox."""
@@ -98,7 +101,7 @@ class Twilio:
 
     def _text(self, fields: Mapping[str, str], key: str | None, desk: Desk, began: Stamp) -> Text:
         to, sender, service, body = (fields.get(n, "") for n in ("To", "From", "MessagingServiceSid", "Body"))
-        fate = self._fate(to)
+        fate = self._shared.fate_of(to, number_fate(to, self._shared.fates.suffixes), _PLAYED)
         check(fields, fate)
         if fate is Fate.OPTED_OUT or to in desk.suppressed:
             raise Refused(21610, "Attempt to send to unsubscribed recipient")
@@ -115,11 +118,6 @@ class Twilio:
         except ValueError:
             return None
         return parse_qs(query).get(self._shared.config.key_argument, [None])[0] if query else None
-
-    def _fate(self, number: str) -> Fate:
-        fates = self._shared.fates
-        named = number_fate(number, fates.suffixes) if fates.from_addresses else None
-        return named or drawn_fate(number, self._shared.config.seed, fates.shares)
 
     def _settle(self, text: Text, fields: Mapping[str, str]) -> None:
         self.texts.add(text)
@@ -190,8 +188,7 @@ class Twilio:
 
 
 def _life(fate: Fate, service: str) -> tuple[str, ...]:
-    words = LIVES.get(fate, LIVES[Fate.DELIVERED])
-    return ("queued", *words) if service else words
+    return ("queued", *LIVES[fate]) if service else LIVES[fate]
 
 
 def _date(seconds: float) -> str:

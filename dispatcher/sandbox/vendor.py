@@ -1,7 +1,7 @@
 """What every pretend vendor over HTTP has in common, and what the parts of one sandbox share."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ from aiohttp import web
 from dispatcher.model.clock import Clock
 from dispatcher.sandbox.config import Account, Fates, Kind, SandboxConfig
 from dispatcher.sandbox.desk import Desk
+from dispatcher.sandbox.fate import Fate, drawn_fate
 from dispatcher.sandbox.message import Message
 from dispatcher.sandbox.recorder import Recorder, Stamp
 from dispatcher.sandbox.schedule import Schedule
@@ -55,6 +56,12 @@ class Shared:
     def desks_of(self, kind: Kind) -> list[Desk]:
         """The accounts of one vendor, in the order of the configuration."""
         return [desk for desk in self.desks.values() if desk.account.kind is kind]
+
+    def fate_of(self, address: str, named: Fate | None, plays: Container[Fate]) -> Fate:
+        """The fate that an address names, else one by the shares; what a vendor does not play is delivered."""
+        fate = named if named is not None and self.fates.from_addresses else None
+        fate = fate or drawn_fate(address, self.config.seed, self.fates.shares)
+        return fate if fate in plays else Fate.DELIVERED
 
     def keep(self, message: Message, show: Callable[[], dict[str, Any]]) -> None:
         """Remember a message for the admin API; the oldest is forgotten."""

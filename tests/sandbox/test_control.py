@@ -44,6 +44,16 @@ def test_fates_and_events_change_from_now_on(stage, receiver):
     assert [event["event"] for event in receiver.events] == ["dropped"]
 
 
+def test_a_fate_that_a_vendor_does_not_know_is_delivered(stage):
+    caller = stage(fates=Fates(shares={"unreachable": 1.0}))
+    caller.mail(a_mail())
+    caller.sandbox.fates(Fates(shares={"bounced": 1.0}))
+    caller.text()
+    caller.sandbox.fates(Fates(from_addresses=False))
+    caller.mail(a_mail("bounce.1@example.com"))
+    assert {line.fate for line in caller.lines()} == {"delivered"}
+
+
 def test_reset_forgets_all_but_the_record(plain):
     plain.mail(a_mail("bounce.1@example.com"))
     plain.text()
@@ -82,7 +92,7 @@ def test_the_last_messages_can_be_picked(stage):
     ],
 )
 def test_what_cannot_be_staged_is_refused_in_words(plain, ask):
-    with pytest.raises(Unstaged, match="no account is called|greater than|Input should be"):
+    with pytest.raises(Unstaged, match=r"no account is called|greater than|Input should be"):
         ask(plain.sandbox)
 
 

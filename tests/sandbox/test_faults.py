@@ -88,8 +88,8 @@ def test_a_truncated_body_hides_an_acceptance(stage, vendor):
 
 def test_a_slow_body_arrives_whole(stage, vendor):
     began = time.monotonic()
-    answer, caller = strike(stage, vendor, Fault.SLOW, slow_seconds=0.4)
-    assert time.monotonic() - began >= 0.35
+    answer, caller = strike(stage, vendor, Fault.SLOW, slow_seconds=0.2)
+    assert time.monotonic() - began >= 0.15
     assert answer.status in (201, 202)
     if vendor == "twilio":
         assert answer.json["sid"] == caller.lines()[0].message
@@ -116,8 +116,8 @@ def request_of(vendor):
         ),
     }[vendor]
     kind = "application/x-www-form-urlencoded" if vendor == "twilio" else "application/json"
-    head = f"POST {path} HTTP/1.1\r\nHost: here\r\n{headers}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body.encode()
+    head = [f"POST {path} HTTP/1.1", "Host: here", headers, f"Content-Type: {kind}", f"Content-Length: {len(body)}"]
+    return "\r\n".join([*head, "", body]).encode()
 
 
 def raw(caller, data, seconds):
@@ -140,15 +140,15 @@ def raw(caller, data, seconds):
 @pytest.mark.parametrize("fault", [Fault.STALL, Fault.STALL_ACCEPTED])
 def test_a_stall_that_the_caller_outlives_ends_well(stage, vendor, fault):
     began = time.monotonic()
-    answer, caller = strike(stage, vendor, fault, stall_seconds=0.2)
+    answer, caller = strike(stage, vendor, fault, stall_seconds=0.1)
     assert answer.status in (201, 202)
-    assert time.monotonic() - began >= 0.2
+    assert time.monotonic() - began >= 0.1
     assert taken(caller)
 
 
 @pytest.mark.parametrize("fault", [Fault.STALL, Fault.STALL_ACCEPTED])
 def test_a_stall_that_the_caller_does_not_outlive(stage, vendor, fault):
-    caller = stage(faults={vendor: Faults(stall_seconds=0.3)})
+    caller = stage(faults={vendor: Faults(stall_seconds=0.5)})
     caller.sandbox.next(vendor, fault)
     assert raw(caller, request_of(vendor), seconds=0.1) == b""
     until(caller.lines)
@@ -163,15 +163,15 @@ def test_half_a_body_is_never_taken(stage, vendor):
 
 
 def test_latency_comes_before_the_acceptance(stage, vendor):
-    caller = stage(faults={vendor: Faults(latency=(0.2, 0.2))})
+    caller = stage(faults={vendor: Faults(latency=(0.15, 0.15))})
     SENDS[vendor](caller)
     (line,) = caller.lines()
-    assert 0.2 <= line.ended - line.began < 1
+    assert 0.15 <= line.ended - line.began < 1
 
 
 def test_a_caller_that_hung_up_was_still_heard(stage, vendor):
     """The vendor has the whole request: that nobody waits for the answer changes nothing."""
-    caller = stage(faults={vendor: Faults(latency=(0.2, 0.2))})
+    caller = stage(faults={vendor: Faults(latency=(0.4, 0.4))})
     assert raw(caller, request_of(vendor), seconds=0.05) == b""
     assert caller.tally().messages == 0
     until(caller.lines)
@@ -179,7 +179,7 @@ def test_a_caller_that_hung_up_was_still_heard(stage, vendor):
 
 
 def test_too_many_at_once(stage):
-    caller = stage(faults={"twilio": Faults(in_flight=2, latency=(0.3, 0.3))})
+    caller = stage(faults={"twilio": Faults(in_flight=2, latency=(0.5, 0.5))})
     answers = []
     threads = [threading.Thread(target=lambda: answers.append(caller.text().status)) for _ in range(5)]
     for thread in threads:
@@ -205,7 +205,7 @@ def test_shares_are_drawn_by_seed(stage):
 
 
 def test_an_outage_by_plan(stage, vendor):
-    caller = stage(faults={vendor: Faults(outages=(Outage(start=0, end=0.3),))})
+    caller = stage(faults={vendor: Faults(outages=(Outage(start=0, end=0.15),))})
     assert SENDS[vendor](caller).status == 503
     assert caller.tally().refused == {"503": 1}
     until(lambda: SENDS[vendor](caller).status in (201, 202))

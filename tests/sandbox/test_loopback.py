@@ -57,7 +57,7 @@ def test_the_pool_itself_connects_nowhere_else():
             await session.get(url, timeout=aiohttp.ClientTimeout(total=2))
 
     for url in ("http://192.0.2.1:9/", "http://example.com:9/", "http://localhost.example.com/"):
-        with pytest.raises(aiohttp.ClientConnectorError, match="loopback only|no names"):
+        with pytest.raises(aiohttp.ClientConnectorError, match=r"loopback only|no names"):
             asyncio.run(ask(url))
 
 

@@ -111,7 +111,8 @@ def test_it_dies_with_its_parent(tmp_path):
     ready = tmp_path / "ready.json"
     code = (
         "import subprocess, sys, time\n"
-        "subprocess.Popen([sys.executable, '-m', 'dispatcher.sandbox', '--die-with-parent', '--ready-file', sys.argv[1]])\n"
+        "command = [sys.executable, '-m', 'dispatcher.sandbox', '--die-with-parent', '--ready-file', sys.argv[1]]\n"
+        "subprocess.Popen(command)\n"
         "time.sleep(60)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", code, str(ready)], stdout=subprocess.DEVNULL)
@@ -156,26 +157,26 @@ def _bombard(base_url, answered, number):
 def test_a_kill_loses_nothing_that_was_answered(launch, tmp_path):
     record = tmp_path / "record.jsonl"
     answered = []
-    for life in range(3):
+    for life in range(2):
         process, ready = launch("--smtp-port", "-1")
         threads = [
             threading.Thread(target=_bombard, args=(ready["base_url"], answered, f"{life}.{n}")) for n in range(4)
         ]
         for thread in threads:
             thread.start()
-        enough = len(answered) + 600
+        enough = len(answered) + 300
         until(lambda enough=enough: len(answered) >= enough, 20)
         process.kill()
         process.wait()
         for thread in threads:
             thread.join()
     tally = judge(record)
-    assert len(answered) >= 1_800
+    assert len(answered) >= 600
     assert set(answered) <= set(tally.counts)
     assert tally.duplicates == {}
-    assert tally.torn <= 3
+    assert tally.torn <= 2
     # at most one request of each connection was taken without its answer arriving
-    assert len(tally.counts) - len(answered) <= 3 * 4 * 20
+    assert len(tally.counts) - len(answered) <= 2 * 4 * 20
 
 
 def test_a_full_run_after_a_kill_goes_on_in_the_same_record(launch, tmp_path):

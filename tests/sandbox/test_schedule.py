@@ -34,6 +34,13 @@ def told_of(count, plan, *, seconds=2.0):
     return asyncio.run(run())
 
 
+async def heard(told, count):
+    """Return once so many reports were told."""
+    async with asyncio.timeout(5):
+        while len(told) < count:
+            await asyncio.sleep(0.005)
+
+
 def by_key(told):
     found = {}
     for report in told:
@@ -90,7 +97,7 @@ def test_held_ones_wait_until_the_plan_is_changed():
         await asyncio.sleep(0.05)
         held = len(told)
         schedule.change(EventPlan(delay=(0, 0)))
-        await asyncio.sleep(0.05)
+        await heard(told, 2)
         task.cancel()
         return held, len(told)
 
@@ -107,7 +114,7 @@ def test_an_earlier_one_does_not_wait_for_a_later_one():
         schedule.change(EventPlan(delay=(0, 0)))
         await asyncio.sleep(0.02)
         schedule.add(a_message("fast"), schedule.plot(WORDS))
-        await asyncio.sleep(0.05)
+        await heard(told, 2)
         task.cancel()
         schedule.clear()
         return [report.message.key for report in told], schedule.open

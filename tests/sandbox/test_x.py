@@ -139,9 +139,7 @@ def test_tweepy_reads_the_vendors_words(plain):
 
 def test_what_is_not_json(plain):
     assert plain.post({"text": "x"}, **{"Content-Type": "text/plain"}).status == 400
-    broken = plain.call(
-        "POST", "/2/tweets", "{", {"Authorization": "Bearer x", "Content-Type": "application/json"}
-    )
+    broken = plain.call("POST", "/2/tweets", "{", {"Authorization": "Bearer x", "Content-Type": "application/json"})
     assert broken.status == 400
 
 
