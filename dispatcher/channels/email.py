@@ -37,7 +37,7 @@ def canonical(written: str) -> str:
 def _by_the_book(text: str) -> str:
     """The long way, for anything but plain ASCII. A mailbox name outside ASCII is refused: no vendor carries it."""
     try:
-        found = validate_email(text, check_deliverability=False, allow_smtputf8=False)
+        found = validate_email(text, check_deliverability=False, allow_smtputf8=False, strict=True)
     except EmailNotValidError as error:
         raise _refused(str(error), "Correct the address or leave the cell empty.") from None
     return (found.ascii_email or found.normalized).lower()

@@ -88,7 +88,7 @@ def thread(text: str, limit: int = LIMIT) -> tuple[str, ...]:
     return tuple(_packed(clean, list(_CUTS), limit))
 
 
-_CUTS = (r"\n\s*\n", r"(?<=[.!?…])\s+|(?<=[。！？])", r"\s+", r"(?V1)(?<=\X)(?=\X)")
+_CUTS = (r"\s*\n\s*\n\s*", r"(?<=[.!?…])\s+|(?<=[。！？])\s*", r"\s+", r"(?V1)(?<=\X)(?=\X)")
 """From the best place to cut to the last resort."""
 
 
