@@ -4,12 +4,13 @@ An adapter turns envelopes into one request and the vendor's answer into outcome
 bodies or addresses, or touches the ledger; concurrency, limits and retry belong to `services.dispatch` and `policy`.
 """
 
+import functools
 import html
 import ipaddress
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Annotated, ClassVar, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
@@ -169,15 +170,21 @@ class AnswersQueries(Protocol):
         ...
 
 
+@functools.cache
+def _installed() -> dict[str, EntryPoint]:
+    """Read once: every look at the entry points opens the metadata of every package."""
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
 def kinds() -> list[str]:
     """Names of every provider that is installed."""
-    return sorted(e.name for e in entry_points(group=GROUP))
+    return sorted(_installed())
 
 
 def load(kind: str) -> type[Provider]:
     """The provider class behind a name. Its SDK loads only now."""
-    for entry in entry_points(group=GROUP, name=kind):
-        loaded: type[Provider] = entry.load()
+    if kind in _installed():
+        loaded: type[Provider] = _installed()[kind].load()
         return loaded
     raise ConfigurationError(
         f"No provider is called {kind!r}.",

@@ -54,8 +54,8 @@ class SmtpVendor:
     async def __aexit__(self, *_):
         self.server.close()
         for writer in self.writers:
-            writer.close()
-        await asyncio.sleep(0)
+            writer.transport.abort()
+        await asyncio.sleep(0.01 if self.tls else 0)
 
     async def until_idle(self, seconds=1.0):
         async with asyncio.timeout(seconds):
@@ -86,8 +86,8 @@ class SmtpVendor:
                 self.mail.recipients.append(_between(line))
             accepted = await self._answer(verb, line, reader, writer)
             if verb == "STARTTLS" and accepted:
-                await writer.start_tls(self.tls)
-            if verb == "DATA" and accepted:
+                await _to_tls(writer, self.tls)
+            if verb == "DATA" and accepted == "3":
                 self.mail.raw = await _message(reader)
                 if await self._answer("END", line, reader, writer):
                     self.mails.append(self.mail)
@@ -104,7 +104,16 @@ class SmtpVendor:
         await writer.drain()
         if answer.startswith("421"):
             raise ConnectionResetError
-        return answer[0] in "23"
+        return answer[0] if answer[0] in "23" else ""
+
+
+async def _to_tls(writer, context):
+    plain = writer.transport
+    try:
+        await writer.start_tls(context)
+    except AttributeError as error:  # Python 3.11, when the client hangs up: the writer is left without a transport
+        writer._transport = plain
+        raise ConnectionResetError from error
 
 
 async def _misbehave(fault, reader, writer):

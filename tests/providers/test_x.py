@@ -135,7 +135,8 @@ class TestContract(LookupContract, HttpContract):
     @pytest.mark.parametrize(
         ("status", "title", "kind"),
         [(400, "Invalid Request", Rejected), (401, "Unauthorized", Misconfigured),
-         (402, "CreditsDepleted", Misconfigured), (403, "Client Forbidden", Misconfigured), (503, "Service Unavailable", OutcomeUnknown)]
+         (402, "CreditsDepleted", Misconfigured), (403, "Client Forbidden", Misconfigured),
+         (503, "Service Unavailable", OutcomeUnknown)]
     )  # fmt: skip
     def test_other_refusals(self, status, title, kind):
         outcome = self.answer_to(problem(status, title, "Because of a reason."))
