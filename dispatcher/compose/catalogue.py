@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from dispatcher.compose.parts import DOCUMENTS, PIECES
+from dispatcher.compose.parts import ANY, DOCUMENTS, PIECES
 from dispatcher.errors import NotFound, TemplateError
 from dispatcher.model.fact import FactKind, FactSpec
 from dispatcher.model.kinds import Channel, Purpose
@@ -174,9 +174,10 @@ def _check_parts(described: _Description, folder: Path) -> None:
     wanted = [piece for channel in described.channels for piece in PIECES[channel]]
     wanted += [(name, "", DOCUMENTS[name]) for name in described.documents]
     for medium, piece, extension in wanted:
-        file = f"{medium}.{piece + '.' if piece else ''}{extension}"
-        if not (folder / file).is_file():
-            raise TemplateError(f"{folder.name}: the part {file} is missing.", mend=f"Write it: {folder / file}")
+        names = [PartName(medium, piece, locale, "", extension).file for locale in ("", ANY)]
+        if not any((folder / name).is_file() for name in names):
+            what = f"{folder.name}: the part {names[0]} is missing."
+            raise TemplateError(what, mend=f"Write it: {folder / names[0]}")
 
 
 def _sources(folder: Path) -> dict[str, str]:

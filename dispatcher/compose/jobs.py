@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -56,8 +56,8 @@ def _order(template: Template, target: Channel | str, locale: str, variant: str)
     """All parts in the reader's language, or all in the template's own: one message never mixes two."""
     wanted = _pieces_of(target)
     names = [parts.choose(template.sources, piece, locale=locale, variant=variant) for piece in wanted]
-    if any(parts.language(name, template.locale) != locale.split("-")[0] for name in names):
-        own = template.locale
+    own = template.locale
+    if not all(parts.speaks(name, locale, own=own, worded=template.words) for name in names):
         names = [parts.choose(template.sources, piece, locale=own, variant=variant) for piece in wanted]
         return Order(target, locale, variant, own, tuple(names))
     return Order(target, locale, variant, locale, tuple(names))
@@ -100,9 +100,9 @@ def _aliases(template: Template, locale: str) -> Iterator[tuple[str, str]]:
     at_hand = {**template.shared, **template.sources}
     for file in at_hand:
         name = PartName.parse(file)
-        if name and not name.locale and not name.variant:
+        if name and name.locale in ("", parts.ANY) and not name.variant:
             best = parts.choose(at_hand, (name.medium, name.piece, name.extension), locale=locale)
-            yield file, best.file
+            yield replace(name, locale="").file, best.file
 
 
 def _words(template: Template, locale: str) -> dict[str, str]:

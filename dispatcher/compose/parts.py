@@ -1,6 +1,6 @@
 """File names of a template folder, and which part serves a channel, a locale and a variant."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from dispatcher.errors import TemplateError
 from dispatcher.model.kinds import Channel
@@ -14,6 +14,9 @@ PIECES: Mapping[Channel, tuple[tuple[str, str, str], ...]] = {
 }
 """What a channel is made of: medium, piece and extension of each file."""
 
+ANY = "any"
+"""Stands for the locale in a part that holds no words of its own, only those of `words.toml` and of partials."""
+
 DOCUMENTS: Mapping[str, str] = {
     "page": "md", "letter": "html", "press": "md", "banner": "txt", "script": "md", "phone": "txt",
 }  # fmt: skip
@@ -21,10 +24,10 @@ DOCUMENTS: Mapping[str, str] = {
 
 
 def choose(names: Iterable[str], wanted: tuple[str, str, str], *, locale: str, variant: str = "") -> PartName:
-    """The closest part: the locale, its language, then the part without locale (the template's language)."""
+    """The closest part: the locale, its language, the part for any language, the template's own language."""
     medium, piece, extension = wanted
     at_hand = {name for name in map(PartName.parse, names) if name}
-    for spoken in (locale, locale.split("-")[0], ""):
+    for spoken in (locale, locale.split("-")[0], ANY, ""):
         for kind in dict.fromkeys((variant, "")):
             candidate = PartName(medium, piece, spoken, kind, extension)
             if candidate in at_hand:
@@ -35,6 +38,9 @@ def choose(names: Iterable[str], wanted: tuple[str, str, str], *, locale: str, v
     )
 
 
-def language(name: PartName, own: str) -> str:
-    """The language a part is written in; without a suffix, the template's own."""
-    return (name.locale or own).split("-")[0]
+def speaks(name: PartName, locale: str, *, own: str, worded: Collection[str]) -> bool:
+    """Whether a part is in the language of the locale. `worded` are the languages that `words.toml` has."""
+    wanted = locale.split("-")[0]
+    if name.locale == ANY:
+        return wanted in worded
+    return (name.locale or own).split("-")[0] == wanted

@@ -79,7 +79,9 @@ def _parts(channel: Channel, name: PartName, text: str) -> Iterator[tuple[str, s
 
 
 def _posts(name: PartName, text: str) -> Iterator[tuple[str, str]]:
-    posts = [_tidy(name, post) for post in _POST_BREAK.split(text)]
+    """The first must say something; a later one whose facts are all absent is left out."""
+    first, *more = _POST_BREAK.split(text)
+    posts = [_tidy(name, post) for post in (first, *filter(str.strip, more))]
     if len(posts) > _MOST_POSTS:
         raise TemplateError(f"{name.file} makes {len(posts)} posts.", mend=f"Keep it to {_MOST_POSTS} at most.")
     yield from ((f"post.{number}", post) for number, post in enumerate(posts, start=1))

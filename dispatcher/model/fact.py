@@ -32,11 +32,6 @@ class FactKind(StrEnum):
     SERVICES = "services"  # service x region x how it works now
     MATRIX = "matrix"  # data type x taken, not taken, still checking
 
-    @property
-    def speaks(self) -> bool:
-        """The value holds words of one language, so each further language needs its own."""
-        return self in _WORDED
-
 
 _WORDED = frozenset({FactKind.LINE, FactKind.TEXT, FactKind.LIST, FactKind.STEPS, FactKind.SERVICES})
 
@@ -88,6 +83,13 @@ class Fact:
     as_of: datetime | None = None
     set_by: str = ""
     set_at: datetime | None = None
+
+    @property
+    def has_words(self) -> bool:
+        """The value holds words of one language, so each further language needs its own."""
+        if self.kind is FactKind.MATRIX and isinstance(self.value, list):
+            return any(row.get("note") or row["data"] not in DATA_TYPES for row in self.value)
+        return self.kind in _WORDED
 
 
 FactKey: TypeAlias = tuple[str, str | None]

@@ -86,7 +86,8 @@ class Template:
 
     def locales(self) -> set[str]:
         """Every language in which the template has a part, its own included."""
-        return {self.locale, *(name.locale for name in map(PartName.parse, self.sources) if name and name.locale)}
+        named = {name.locale for name in map(PartName.parse, self.sources) if name}
+        return {self.locale, *named} - {"", "any"}
 
     def sha256(self) -> str:
         """Digest of every byte that shapes a message: the parts, the partials and the words."""

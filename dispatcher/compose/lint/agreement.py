@@ -6,18 +6,22 @@ from collections.abc import Iterable, Iterator
 
 from dispatcher.compose.lint.passages import Passage
 from dispatcher.compose.lint.phrases import hits, negated, says
-from dispatcher.compose.lint.rules import Case, Hit, Weight, each, rule
+from dispatcher.compose.lint.rules import Case, Hit, Weight, rule
 from dispatcher.model.fact import FactKind, ServiceState
+from dispatcher.model.template import Profile
 
 _NUMBER = re.compile(r"(?<![\w#])\d+(?:[ \u202f\u00a0,.]\d{3})*(?:[:.,]\d+)?(?!\w)|\d{1,2} h \d{2}")
-_AWAY = re.compile(r"https?://\S+|\S+@\S+|\+?\d[\d ()-]{7,}\d|\bINC-\d+\b|^\s*\d+\.\s", re.MULTILINE)
-_TIME_FR = re.compile(r"(\d{1,2}) h (\d{2})")
+_AWAY = re.compile(r"https?://\S+|\S+@\S+|\+?\d[\d -]{7,}\d|\bINC-\d+\b|^\s*\d+\.\s", re.MULTILINE)
+_TIME_FR = re.compile(r"\b(\d{1,2}) h(?: (\d{2}))?\b")
+_TIME_12 = re.compile(r"\b(\d{1,2})(?:[:.](\d{2}))? ?([ap])\.?m\b", re.IGNORECASE)
 
 
 def numbers(passage: Passage) -> Counter[str]:
     """Every number that a reader would compare: counts, times, days; not addresses, telephones or list marks."""
-    text = _AWAY.sub(" ", _TIME_FR.sub(r"\1:\2", passage.text))
-    return Counter(re.sub(r"[ \u202f\u00a0,](?=\d{3})", "", found) for found in _NUMBER.findall(text))
+    text = _TIME_FR.sub(lambda at: f"{int(at[1])}:{at[2] or '00'}", _AWAY.sub(" ", passage.text))
+    text = _TIME_12.sub(lambda at: f"{int(at[1]) % 12 + 12 * (at[3] in 'pP')}:{at[2] or '00'}", text)
+    bare = (re.sub(r"[ \u202f\u00a0,](?=\d{3})", "", found) for found in _NUMBER.findall(text))
+    return Counter(number.lstrip("0") or "0" for number in bare)
 
 
 @rule(
@@ -68,13 +72,18 @@ def _terms(case: Case) -> Iterable[Hit]:
     why="Canva's page was green while its users were locked out: a false all-clear is worse than none.",
     mend="Correct the services, or say which are not back.",
 )  # fmt: skip
-@each
-def false_all_clear(passage: Passage, case: Case) -> Iterable[Hit]:
-    """ "Back to normal" while a listed service is down or degraded."""
+def false_all_clear(case: Case) -> Iterable[Hit]:
+    """ "Back to normal" while a listed service is not; an apology or a last word while one is not."""
     rows = [row for services in case.said(FactKind.SERVICES) for row in services]
-    ailing = [row["name"] for row in rows if row["state"] != ServiceState.OPERATIONAL]
-    for hit in hits(passage, "all_well", negated) if ailing else ():
-        yield Hit(passage, hit.line, hit.words, f"It says {hit.words!r}, but {ailing[0]} is not working as it should.")
+    ailing = next((row["name"] for row in rows if row["state"] != ServiceState.OPERATIONAL), None)
+    if ailing is None:
+        return
+    if case.template.profile in (Profile.APOLOGY, Profile.CLOSING):
+        yield Hit(None, 0, ailing, f"{case.template.title} says it is over, but {ailing} is not working as it should.")
+    for passage in case.passages:
+        for hit in hits(passage, "all_well", negated):
+            what = f"It says {hit.words!r}, but {ailing} is not working as it should."
+            yield Hit(passage, hit.line, hit.words, what)
 
 
 @rule(

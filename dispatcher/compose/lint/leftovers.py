@@ -76,7 +76,7 @@ def untranslated(case: Case) -> Iterable[Hit]:
             continue
         for spec in case.template.facts:
             fact = spoken(case.brief.facts, spec.name, passage.locale)
-            if fact and spec.kind.speaks and fact.locale is None:
+            if fact and fact.locale is None and fact.has_words:
                 yield Hit(passage, 0, spec.name, f"The fact {spec.name} is not given in {passage.locale}.")
 
 

@@ -48,10 +48,14 @@ def doors(passage: Passage, case: Case) -> Iterable[Hit]:
     """In breach notices and warnings; the verification page of our own is no door."""
     if case.template.profile not in (Profile.BREACH, Profile.WARNING):
         return
-    ours = case.brief.organisation.verify_url.rstrip("/")
+    ours = _bare(case.brief.organisation.verify_url)
     for link, url in _web(passage):
-        if _DOOR.search(f"{url.path}?{url.query}") and not link.target.startswith(ours):
+        if _DOOR.search(f"{url.path}?{url.query}") and _bare(link.target) != ours:
             yield Hit(passage, link.line, link.target)
+
+
+def _bare(address: str) -> str:
+    return address.lower().removeprefix("https://").rstrip("/")
 
 
 @rule(

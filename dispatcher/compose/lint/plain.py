@@ -69,7 +69,7 @@ def long_sentences(passage: Passage, _case: Case) -> Iterable[Hit]:
     counts: dict[int, int] = {}
     for sentence in passage.sentences:
         counts[sentence.line] = counts.get(sentence.line, 0) + 1
-        size = len(sentence.text.split())
+        size = sum(any(map(str.isalnum, word)) for word in sentence.text.split())
         if size > LONGEST_SENTENCE:
             yield Hit(passage, sentence.line, _start(sentence.text), f"A sentence has {size} words.")
     for line, count in counts.items():

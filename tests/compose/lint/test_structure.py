@@ -390,6 +390,11 @@ class TestAgreement:
         assert found("L36", mail(text), facts=[services(stores="operational", orders="down")])
         assert found("L36", mail(text), facts=[services(stores="operational")]) == []
 
+    @pytest.mark.parametrize("profile", [Profile.APOLOGY, Profile.CLOSING])
+    def test_a_last_word_while_something_is_down(self, profile):
+        said = [services(stores="operational", orders="degraded")]
+        assert found("L36", mail("We are sorry."), profile=profile, facts=said) == [("block", "orders")]
+
     @pytest.mark.parametrize("text", ["We are not back to normal.", "Stores are working.", "Orders are back."])
     def test_a_partial_all_clear(self, text):
         assert found("L36", mail(text), facts=[services(orders="degraded")]) == []
@@ -446,6 +451,8 @@ class TestFacts:
         assert found("L42", text, facts=[english]) == [("warn", "cause")]
         assert found("L42", text, facts=[english, french]) == []
         assert found("L42", text, facts=[Fact("n", FactKind.NUMBER, 3)]) == []
+        assert found("L42", text, facts=[matrix(("name", "taken", "confirmed"))]) == []
+        assert found("L42", text, facts=[matrix(("shoe size", "taken", "confirmed"))])
 
     def test_a_missing_language_is_named(self):
         made = mail("Hello.", locale="fr")
