@@ -47,7 +47,11 @@ class Sandbox:
         """Open the ports and begin to tell events."""
         self._build()
         self.carrier.start(_POST_SECONDS)
-        await self.ports.open()
+        try:
+            await self.ports.open()
+        except OSError:
+            await self.stop()
+            raise
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self.schedule.run())]
 
