@@ -1,0 +1,1 @@
+"""Incident tools, one file each: how its posts are proved, read, and put into our words."""

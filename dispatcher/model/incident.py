@@ -19,9 +19,11 @@ class Phase(StrEnum):
 
 
 class Visibility(StrEnum):
-    """Whether anything about it may be drafted for the public. A private one is for our own people."""
+    """Whether anything about it may be drafted for the public. An internal one is for our own people, a private one
+    for those who work on it."""
 
     PUBLIC = "public"
+    INTERNAL = "internal"
     PRIVATE = "private"
 
 
