@@ -345,6 +345,11 @@ def recount(tx: Tx, broadcast_id: int, first_no: int, last_no: int) -> None:
     )  # fmt: skip
 
 
+def any_lease_expired(tx: Tx, before: int) -> bool:
+    """Whether some worker has been silent since before this instant."""
+    return tx.one("SELECT 1 FROM batch WHERE owner IS NOT NULL AND lease_until < :t LIMIT 1", t=before) is not None
+
+
 def expired_leases(tx: Tx, before: int) -> list[tuple[int, int]]:
     """Batches whose worker has been silent since before this instant: (broadcast_id, no)."""
     suffix = "" if tx.is_sqlite else " FOR UPDATE SKIP LOCKED"

@@ -47,6 +47,18 @@ def halt(tx: Tx, broadcast_id: int, channel: str, reason: str, now: int) -> None
     move(tx, broadcast_id, ControlState.PAUSED, now, channel=channel, reason=reason)
 
 
+def any_expired(tx: Tx, now: int) -> bool:
+    """Whether `expire` would find something."""
+    sql = "SELECT 1 FROM control WHERE state IN ('released', 'paused', 'late') AND expires_at <= :now LIMIT 1"
+    return tx.one(sql, now=now) is not None
+
+
+def any_late(tx: Tx, latest: int) -> bool:
+    """Whether `mark_late` would find something."""
+    sql = "SELECT 1 FROM control WHERE state = 'released' AND started_at IS NULL AND release_at < :latest LIMIT 1"
+    return tx.one(sql, latest=latest) is not None
+
+
 def expire(tx: Tx, now: int) -> list[tuple[int, str]]:
     """Rows whose time is over, once no call of theirs is under way: now expired. (broadcast_id, channel)."""
     found = tx.all(

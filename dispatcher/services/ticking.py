@@ -9,8 +9,6 @@ from dispatcher.services import hold, reconciling
 from dispatcher.services.context import Context
 from dispatcher.services.dispatch import ensure_accounts, lateness_ms
 
-GRACE_MS = 15_000
-"""A lease this long over, with no sign of its worker, is broken: longer than any call may take."""
 INBOX_KEPT_MS = 24 * 3600 * 1000
 
 log = get(__name__)
@@ -33,8 +31,12 @@ def tick(ctx: Context) -> None:
 
 def break_leases(ctx: Context, now: int) -> int:
     """Batches of silent workers come back; what they were handing over is unknown. How many batches."""
+    silent_since = now - int(ctx.settings.dispatch.grace_seconds * 1000)
+    with ctx.ledger.read() as tx:
+        if not claims.any_lease_expired(tx, silent_since):
+            return 0
     with ctx.ledger.write() as tx:
-        found = claims.expired_leases(tx, now - GRACE_MS)
+        found = claims.expired_leases(tx, silent_since)
         lost = sum(claims.break_lease(tx, broadcast, no, now) for broadcast, no in found)
     if found:
         log.warning("leases_broken", batches=len(found), unknown=lost)
@@ -42,6 +44,9 @@ def break_leases(ctx: Context, now: int) -> int:
 
 
 def _expire(ctx: Context, now: int) -> None:
+    with ctx.ledger.read() as tx:
+        if not controls.any_expired(tx, now):
+            return
     with ctx.ledger.write() as tx:
         for broadcast_id, channel in controls.expire(tx, now):
             broadcasts.note_act(tx, "expired", now, door="program", broadcast_id=broadcast_id, channel=channel)
@@ -51,6 +56,9 @@ def _expire(ctx: Context, now: int) -> None:
 
 
 def _mark_late(ctx: Context, now: int) -> None:
+    with ctx.ledger.read() as tx:
+        if not controls.any_late(tx, now - lateness_ms(ctx)):
+            return
     with ctx.ledger.write() as tx:
         for broadcast_id, channel in controls.mark_late(tx, now, now - lateness_ms(ctx)):
             broadcasts.note_act(

@@ -93,7 +93,8 @@ class Breaker(Block):
 class Dispatch(Block):
     """How deliveries are handed over."""
 
-    lease_seconds: int = Field(default=60, ge=10, le=3600)
+    lease_seconds: int = Field(default=60, ge=2, le=3600)
+    grace_seconds: float = Field(default=15, ge=0.5, le=600)
     drain_seconds: float = Field(default=2, gt=0, le=30)
     late_minutes: float = Field(default=15, gt=0)
     undo_seconds: int = Field(default=10, ge=0, le=3600)

@@ -1,0 +1,89 @@
+"""What befalls a run: each storm is a function of arena, dice and verdict, called again and again until it is over."""
+
+import contextlib
+import os
+import signal
+import threading
+import time
+
+import redis
+
+
+def _signal(pid, number):
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
+def kill_child(arena, dice, verdict):
+    """SIGKILL a pool process, preferably in the middle of something."""
+    _in_the_act(arena)
+    pids = arena.children()
+    if pids:
+        verdict.kills += 1
+        verdict.kills_that_hit += bool(arena.open_work())
+        _signal(dice.choice(pids), signal.SIGKILL)
+
+
+def kill_worker(arena, dice, verdict):
+    """SIGKILL the whole worker."""
+    _in_the_act(arena)
+    pid = arena.pids().get("worker")
+    if pid:
+        verdict.kills += 1
+        verdict.kills_that_hit += bool(arena.open_work())
+        pids = arena.children()
+        _signal(pid, signal.SIGKILL)
+        for child in pids:
+            _signal(child, signal.SIGKILL)
+
+
+def kill_beat(arena, dice, verdict):
+    """SIGKILL the metronome."""
+    if pid := arena.pids().get("beat"):
+        _signal(pid, signal.SIGKILL)
+
+
+def kill_web(arena, dice, verdict):
+    """SIGKILL the door of the vendors' events."""
+    if pid := arena.pids().get("web"):
+        _signal(pid, signal.SIGKILL)
+
+
+def freeze_child(arena, dice, verdict):
+    """Stop a pool process for longer than its lease, then let it wake."""
+    pids = arena.children()
+    if pids:
+        pid = dice.choice(pids)
+        verdict.kills += 1
+        verdict.kills_that_hit += bool(arena.open_work())
+        _signal(pid, signal.SIGSTOP)
+        time.sleep(dice.uniform(6, 9))
+        _signal(pid, signal.SIGCONT)
+
+
+def flush_redis(arena, dice, verdict):
+    """The broker forgets everything."""
+    with contextlib.suppress(redis.RedisError), redis.Redis.from_url(arena.ctx.settings.redis_url, socket_timeout=2) as r:
+        r.flushall()
+
+
+def _in_the_act(arena, seconds=1.0):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not arena.open_work():
+        time.sleep(0.005)
+
+
+class Weather(threading.Thread):
+    """Lets storms loose at random moments until it has had its share or is told to stop."""
+
+    def __init__(self, arena, storms, dice, verdict, *, times, pause=(0.2, 1.0)):
+        super().__init__(daemon=True)
+        self.arena, self.storms, self.dice, self.verdict = arena, storms, dice, verdict
+        self.times, self.pause = times, pause
+        self.over = threading.Event()
+
+    def run(self):
+        for _ in range(self.times):
+            if self.over.wait(self.dice.uniform(*self.pause)):
+                return
+            self.dice.choice(self.storms)(self.arena, self.dice, self.verdict)
