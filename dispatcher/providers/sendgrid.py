@@ -6,7 +6,7 @@ https://www.twilio.com/docs/sendgrid/for-developers/sending-email/personalizatio
 https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
 https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features
 https://www.twilio.com/docs/sendgrid/for-developers/sending-email/getting-started-email-activity-api
-and the vendor's OpenAPI description (github.com/sendgrid/sendgrid-oai).
+and the vendor's OpenAPI description (github.com/twilio/sendgrid-oai).
 
 Oddities:
 - No idempotency key. One request carries up to 1,000 personalizations and is taken or refused as a whole.

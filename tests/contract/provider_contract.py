@@ -198,7 +198,7 @@ class ProviderContract:
 
     def test_14_settings_without_what_is_needed_do_not_start(self):
         for name in self.needed or self.secrets:
-            for value in ({}, {name: ""}, {name: "  "}, {name: "two\nlines"}):
+            for value in ({}, {name: ""}, {name: "  "}, {name: "two\nlines"}, {name: "k\u00e9y"}):
                 given = {k: v for k, v in self.credentials.items() if k != name} | value
                 with pytest.raises(ValidationError) as caught:
                     self.cls.Settings(base_url=f"{self.scheme}://127.0.0.1:1", **given)

@@ -142,6 +142,11 @@ class TestContract(ProviderContract):
         assert message.get_content_type() == ("text/plain" if kept == "text" else "text/html")
         assert message.get_content().replace("\r\n", "\n") == parts[kept] + "\n"
 
+    def test_a_subject_of_two_lines_is_refused(self):
+        parts = {"subject": "two\nlines", "text": "x"}
+        with pytest.raises(Refused):
+            self.message_for(rendition=Rendition(Channel.EMAIL, "en", "", parts))
+
     def test_a_message_without_any_part_is_refused(self):
         with pytest.raises(Refused):
             self.message_for(rendition=Rendition(Channel.EMAIL, "en", "", {"subject": "x"}))

@@ -314,6 +314,15 @@ class TestContract(EventContract, LookupContract, HttpContract):
             with pytest.raises(BadSignature):
                 self.reporting().verify(forged)
 
+    @pytest.mark.parametrize(("body", "kinds"), [(b"{", None), (b"[1]", [EventType.UNKNOWN])])
+    def test_a_json_body_that_is_no_callback(self, body, kinds):
+        request = WebhookRequest("POST", PUBLIC, {"content-type": "application/json"}, body, NOW)
+        if kinds:
+            assert [e.type for e in self.reporting().parse(request)] == kinds
+            return
+        with pytest.raises(Refused):
+            self.reporting().parse(request)
+
     @pytest.mark.parametrize("body", [b"\xff\xfe", "&".join(f"a{n}=1" for n in range(600)).encode()])
     def test_a_form_that_cannot_be_read_is_refused(self, body):
         request = WebhookRequest("POST", PUBLIC, {"x-twilio-signature": "AAAA"}, body, NOW)
