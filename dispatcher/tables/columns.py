@@ -92,7 +92,7 @@ def _field(heading: str) -> str:
     words = re.sub(r"[\W_]+", " ", plain).strip()
     if known := _BY_HEADING.get(words):
         return known
-    shown = re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", heading.casefold())).strip()
+    shown = re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", heading).casefold()).strip()
     field = shown.replace(" ", "_")[:63]
     return field if _FIELD.fullmatch(field) else f"column_{field}"[:63].rstrip("_")
 
