@@ -47,8 +47,22 @@ RIGHTS: Mapping[Role, frozenset[Right]] = {
 """Pausing is everybody's: stopping harm must never wait for a role. Approving and sending share no role."""
 
 
+PROGRAM = Person(0, "program")
+"""The program itself, when a signal makes it act. It holds no role, so nobody can be given its rights, and no token."""
+
+_OF_THE_PROGRAM = frozenset({Right.INCIDENT, Right.DRAFT})
+"""It opens and moves incidents and drafts. Whatever reaches anybody is a person's act, and a second person's yes."""
+
+
+def door_of(person: Person) -> str:
+    """By which door an act came: the program acts on signals, everybody else on the command line."""
+    return "signal" if person is PROGRAM else "cli"
+
+
 def rights_of(person: Person) -> frozenset[Right]:
     """Everything this person may do; nothing once inactive."""
+    if person is PROGRAM:
+        return _OF_THE_PROGRAM
     if not person.active:
         return frozenset()
     return frozenset().union(*(RIGHTS[role] for role in person.roles))

@@ -4,10 +4,10 @@ A tool proves a post on its raw bytes and turns it into signals. It never touche
 sent and renders nothing. What it says drafts at most; a person approves.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Annotated, ClassVar, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
@@ -21,9 +21,6 @@ from dispatcher.model.kinds import Severity
 from dispatcher.model.signal import Signal
 
 GROUP = "dispatcher.tools"
-
-SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-"""A source is one sender of a tool: `pages`, `eu-prod`."""
 
 
 class SecretForm(StrEnum):
@@ -115,11 +112,13 @@ class Greets(Protocol):
         ...
 
 
-def kinds() -> list[str]:
+@cache
+def kinds() -> tuple[str, ...]:
     """Names of every tool that is installed."""
-    return sorted(entry.name for entry in entry_points(group=GROUP))
+    return tuple(sorted(entry.name for entry in entry_points(group=GROUP)))
 
 
+@cache
 def load(name: str) -> type[Tool]:
     """The class behind a tool's name."""
     for entry in entry_points(group=GROUP, name=name):

@@ -14,7 +14,7 @@ from dispatcher.model.kinds import Channel, Mode, Policy, Severity
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState
 from dispatcher.model.template import Template
-from dispatcher.people import Right, require
+from dispatcher.people import Right, door_of, require
 from dispatcher.services.context import Context
 
 CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ23456789"
@@ -51,7 +51,9 @@ def draft(ctx: Context, actor: Person, wanted: Draft) -> Broadcast:
             return _same(made, wanted)
         new = broadcasts.add(tx, _row(ctx, tx, actor, wanted, template, now))
         broadcasts.note_edit(tx, new, 1, actor.id, now)
-        broadcasts.note_act(tx, "drafted", now, person_id=actor.id, broadcast_id=new, detail=template.id)
+        broadcasts.note_act(
+            tx, "drafted", now, person_id=actor.id, door=door_of(actor), broadcast_id=new, detail=template.id
+        )
         return broadcasts.get(tx, new)
 
 

@@ -17,7 +17,7 @@ from dispatcher.model.incident import Incident
 from dispatcher.model.kinds import FactState
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState
-from dispatcher.people import Right, require
+from dispatcher.people import Right, door_of, require
 from dispatcher.services.context import Context
 
 _OUT = frozenset(
@@ -108,7 +108,9 @@ def _put(tx: Tx, ctx: Context, actor: Person, incident: Incident, facts: Iterabl
     for fact in ordered:
         incidents.put_fact(tx, incident.id, fact, actor.id, now)
     names = ", ".join(sorted({fact.name for fact in ordered}))
-    broadcasts.note_act(tx, verb, now, person_id=actor.id, incident_id=incident.id, detail=names)
+    broadcasts.note_act(
+        tx, verb, now, person_id=actor.id, door=door_of(actor), incident_id=incident.id, detail=names
+    )
 
 
 def _typed(ctx: Context, actor: Person, raw: Mapping[FactKey, object], telling: Telling) -> list[Fact]:

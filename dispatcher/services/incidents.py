@@ -13,7 +13,7 @@ from dispatcher.model.incident import Incident, Phase, Visibility
 from dispatcher.model.kinds import FactState, Mode, Severity
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState
-from dispatcher.people import Right, require
+from dispatcher.people import Right, door_of, require
 from dispatcher.services.context import Context
 
 _WAITING = frozenset({BroadcastState.SUBMITTED, BroadcastState.APPROVED, BroadcastState.PAUSED})
@@ -72,29 +72,34 @@ class IncidentView:
 
 def open_incident(ctx: Context, actor: Person, opening: Opening) -> Incident:
     """A new incident."""
+    with ctx.ledger.write() as tx:
+        return open_within(tx, ctx, actor, opening)
+
+
+def open_within(tx: Tx, ctx: Context, actor: Person, opening: Opening) -> Incident:
+    """A new incident in a transaction that is open already, so that it stands or falls with what caused it."""
     require(actor, Right.INCIDENT)
     now = ctx.clock.now()
     title = _title(opening.title)
     if opening.next_update_at:
         _require_future(opening.next_update_at, now)
-    with ctx.ledger.write() as tx:
-        number = incidents.add(
-            tx,
-            {
-                "title": title,
-                "severity": opening.severity,
-                "phase": opening.phase,
-                "visibility": opening.visibility,
-                "mode": opening.mode or ctx.settings.mode,
-                "opened_by": actor.id,
-                "opened_at": to_ms(now),
-                "next_update_at": to_ms(opening.next_update_at) if opening.next_update_at else None,
-            },
-        )
-        _note(tx, "opened", actor, number, now, f"{title} ({opening.severity})")
-        if opening.next_update_at:
-            _note(tx, "promised", actor, number, now, opening.next_update_at.isoformat(timespec="minutes"))
-        return incidents.get(tx, number)
+    number = incidents.add(
+        tx,
+        {
+            "title": title,
+            "severity": opening.severity,
+            "phase": opening.phase,
+            "visibility": opening.visibility,
+            "mode": opening.mode or ctx.settings.mode,
+            "opened_by": actor.id,
+            "opened_at": to_ms(now),
+            "next_update_at": to_ms(opening.next_update_at) if opening.next_update_at else None,
+        },
+    )
+    _note(tx, "opened", actor, number, now, f"{title} ({opening.severity})")
+    if opening.next_update_at:
+        _note(tx, "promised", actor, number, now, opening.next_update_at.isoformat(timespec="minutes"))
+    return incidents.get(tx, number)
 
 
 def list_incidents(ctx: Context, *, closed_too: bool = False) -> list[Incident]:
@@ -194,7 +199,9 @@ def _require_nothing_waits(tx: Tx, incident: Incident) -> None:
 
 
 def _note(tx: Tx, verb: str, actor: Person, number: int, now: datetime, detail: str) -> None:
-    broadcasts.note_act(tx, verb, to_ms(now), person_id=actor.id, incident_id=number, detail=detail)
+    broadcasts.note_act(
+        tx, verb, to_ms(now), person_id=actor.id, door=door_of(actor), incident_id=number, detail=detail
+    )
 
 
 def _timeline(tx: Tx, number: int) -> tuple[Entry, ...]:

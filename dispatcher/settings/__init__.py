@@ -26,9 +26,11 @@ from dispatcher.settings import layers
 from dispatcher.settings.layers import Layer, variable
 from dispatcher.settings.tables import Anchor, Audience, Dispatch, Log, Organisation, Workers
 
-__all__ = ["Origin", "Settings", "variable"]
+__all__ = ["SOURCE", "Origin", "Settings", "variable"]
 
 _ACCOUNT = re.compile(r"[a-z][a-z0-9_]{0,62}")
+SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+"""The name of a sender of an incident tool: `pages`, `eu-prod`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8700, ge=0, le=65535)
     mode: Mode = Mode.LIVE
     templates_dir: Path | None = None
+    playbooks_dir: Path | None = None
     token: SecretStr = SecretStr("")
     anchor: Anchor = Anchor()
     organisation: Organisation = Organisation()
@@ -64,6 +67,8 @@ class Settings(BaseSettings):
     workers: Workers = Workers()
     log: Log = Log()
     providers: dict[str, dict[str, Any]] = Field(default={}, repr=False)
+    signals: dict[str, dict[str, Any]] = Field(default={}, repr=False)
+    signals_key: SecretStr = SecretStr("")
 
     _layers: tuple[Layer, ...] = PrivateAttr(default=())
 
@@ -112,6 +117,14 @@ class Settings(BaseSettings):
             if not _ACCOUNT.fullmatch(name):
                 raise ValueError(f"{name!r} is no account name: lower-case letters, digits and _ only")
         return accounts
+
+    @checked("signals")
+    @classmethod
+    def _source_names(cls, sources: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for name in sources:
+            if not SOURCE.fullmatch(name):
+                raise ValueError(f"{name!r} is no source name: lower-case letters, digits, - and _ only")
+        return sources
 
     @property
     def accounts(self) -> tuple[str, ...]:

@@ -315,3 +315,72 @@ CREATE TABLE anomaly (
     settled_at BIGINT
 );
 CREATE INDEX anomaly_open ON anomaly (broadcast_id) WHERE settled_at IS NULL;
+
+-- What proves the posts of an incident tool, two at most per source. A key is sealed; of a token only the hash is kept.
+CREATE TABLE signal_secret (
+    id {id},
+    tool TEXT NOT NULL,
+    source TEXT NOT NULL,
+    form TEXT NOT NULL,
+    value TEXT NOT NULL,
+    created_by BIGINT,
+    created_at BIGINT NOT NULL,
+    retired_at BIGINT
+);
+
+-- Posts of incident tools as they came, stored before they are answered; redacted once applied, emptied later.
+CREATE TABLE signal_post (
+    id {id},
+    hash {blob} NOT NULL UNIQUE,
+    tool TEXT NOT NULL,
+    source TEXT NOT NULL,
+    received_at BIGINT NOT NULL,
+    headers TEXT NOT NULL,
+    body {blob},
+    size INTEGER NOT NULL,
+    repeats INTEGER NOT NULL DEFAULT 0,
+    state SMALLINT NOT NULL DEFAULT 0,
+    tries SMALLINT NOT NULL DEFAULT 0,
+    lease_until BIGINT NOT NULL DEFAULT 0,
+    error TEXT
+);
+CREATE INDEX signal_post_new ON signal_post (tool, source, id) WHERE state = 0;
+CREATE INDEX signal_post_source ON signal_post (tool, source, id);
+
+-- What a source calls an incident, how it stands there, and which of ours it is.
+CREATE TABLE signal_subject (
+    id {id},
+    tool TEXT NOT NULL,
+    source TEXT NOT NULL,
+    external_id TEXT NOT NULL,
+    state TEXT NOT NULL,
+    occurred_at BIGINT NOT NULL,
+    episode INTEGER NOT NULL DEFAULT 1,
+    words TEXT NOT NULL DEFAULT '',
+    incident_id BIGINT REFERENCES incident (id),
+    playbook TEXT,
+    join_key TEXT,
+    UNIQUE (tool, source, external_id)
+);
+CREATE INDEX signal_subject_incident ON signal_subject (incident_id);
+CREATE INDEX signal_subject_join ON signal_subject (playbook, join_key);
+
+-- Every signal once, with what became of it. `done` is set when all its consequences are.
+CREATE TABLE signal (
+    id {id},
+    hash {blob} NOT NULL UNIQUE,
+    post_id BIGINT NOT NULL,
+    tool TEXT NOT NULL,
+    source TEXT NOT NULL,
+    external_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    occurred_at BIGINT NOT NULL,
+    received_at BIGINT NOT NULL,
+    told TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    detail TEXT NOT NULL DEFAULT '',
+    incident_id BIGINT,
+    done SMALLINT NOT NULL DEFAULT 0
+);
+CREATE INDEX signal_of_post ON signal (post_id);
+CREATE INDEX signal_opened ON signal (tool, source, received_at) WHERE outcome = 'opened';
