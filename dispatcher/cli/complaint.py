@@ -20,7 +20,7 @@ def complain(error: DispatcherError, session: Session) -> None:
     click.echo(f"{head}  {printable(error.what)}", err=True, color=session.color)
     if error.why:
         _indented("Why", error.why)
-    for mend in error.mend:
+    for mend in dict.fromkeys(error.mend):
         _indented("Mend", mend)
 
 

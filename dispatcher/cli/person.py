@@ -103,7 +103,7 @@ def token(session: Session, name: str, target: Path | None) -> None:
     """Make a new token, shown once; an older one stops working."""
     from dispatcher.services import people
 
-    made = people.issue_token(session.ctx, acting_manager(session, own=name), name)
+    made = people.issue_token(session.ctx, acting_manager(session), name)
     if target is not None:
         target.touch(mode=0o600)
         target.chmod(0o600)

@@ -14,6 +14,7 @@ _SENTENCE = {
     "es": "Esto es un simulacro. No ha pasado nada y no hay nada que hacer.",
 }
 _BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
+_TITLE = re.compile(r"<title\b[^>]*>", re.IGNORECASE)
 _END = re.compile(r"</body\s*>(?!.*</body)", re.IGNORECASE | re.DOTALL)
 _STYLE = "background-color:#1a1a1a;color:#ffffff;font:bold 18px Arial,sans-serif;padding:12px 16px;text-align:center"
 
@@ -51,7 +52,8 @@ def _frame_text(text: str, locale: str) -> str:
 
 
 def _frame_html(text: str, locale: str) -> str:
-    """Inside the body where there is one, else around the whole."""
+    """In the title, and inside the body where there is one, else around the whole."""
+    text = _TITLE.sub(lambda found: f"{found[0]}[{word(locale)}] ", text, count=1)
     mark = f'<div style="{_STYLE}"><strong>{word(locale)}</strong> {_sentence(locale)}</div>'
     opened = _BODY.search(text)
     if not opened:
