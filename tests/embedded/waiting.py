@@ -5,7 +5,7 @@ import time
 import psutil
 
 
-def until(condition, within=10.0, every=0.02):
+def until(condition, within=30.0, every=0.02):
     """The first true value of `condition`; the last false one when the time is up."""
     end = time.monotonic() + within
     while not (value := condition()) and time.monotonic() < end:
@@ -20,6 +20,6 @@ def is_gone(pid):
         return True
 
 
-def gone(pid, within=10.0):
+def gone(pid, within=30.0):
     """Whether the process ends in time; a zombie waits for its parent only."""
     return until(lambda: is_gone(pid), within)

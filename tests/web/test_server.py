@@ -26,6 +26,15 @@ def read_all(wire):
     return b"".join(pieces)
 
 
+def ask_and_read(wire):
+    wire.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    answer = b""
+    while b"ok\n" not in answer and (piece := wire.recv(65536)):
+        answer += piece
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.endswith(b"ok\n")
+
+
 def test_whoever_sends_no_whole_head_is_hung_up_on(site, monkeypatch):
     monkeypatch.setattr(server, "HEADER_SECONDS", 0.5)
     with connect(site) as silent, connect(site) as slow:
@@ -44,8 +53,7 @@ def test_whoever_sends_no_whole_head_is_hung_up_on(site, monkeypatch):
 def test_a_second_request_on_a_connection_has_the_same_time(site, monkeypatch):
     monkeypatch.setattr(server, "HEADER_SECONDS", 0.5)
     with connect(site) as wire:
-        wire.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert wire.recv(65536).startswith(b"HTTP/1.1 200")
+        ask_and_read(wire)
         wire.sendall(b"GET /healthz HT")
         assert read_all(wire) == b""
 
@@ -53,11 +61,7 @@ def test_a_second_request_on_a_connection_has_the_same_time(site, monkeypatch):
 def test_a_connection_may_be_used_again(site):
     with connect(site) as wire:
         for _ in range(3):
-            wire.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-            answer = b""
-            while b"ok\n" not in answer:
-                answer += wire.recv(65536)
-            assert answer.startswith(b"HTTP/1.1 200")
+            ask_and_read(wire)
 
 
 def test_a_body_that_trickles_is_refused(site, monkeypatch):

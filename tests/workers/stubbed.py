@@ -43,12 +43,14 @@ def build(settings):
 
 
 async def drain(ctx, channel, *, seconds=2.0, stopping=lambda: False):
-    order = orders()
+    """As long as the orders say while it runs; `deaf` does not listen, `unwind` is what it takes to end."""
     note("drain", channel=channel)
     began = time.monotonic()
     try:
-        while time.monotonic() - began < order.get("seconds", 0) and not (stopping() and not order.get("deaf")):
-            await asyncio.sleep(0.01)
+        while time.monotonic() - began < (order := orders()).get("seconds", 0):
+            if stopping() and not order.get("deaf"):
+                break
+            await asyncio.sleep(0.03)
         await asyncio.sleep(order.get("unwind", 0))
     except asyncio.CancelledError:
         note("cancelled", channel=channel)
