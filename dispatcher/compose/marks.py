@@ -7,11 +7,11 @@ from dispatcher.model.kinds import Channel
 
 _WORD = {"en": "EXERCISE", "fr": "EXERCICE", "cy": "YMARFER", "de": "ÜBUNG", "es": "SIMULACRO"}
 _SENTENCE = {
-    "en": "This is an exercise. Nothing has happened and there is nothing to do.",
-    "fr": "Ceci est un exercice. Rien ne s'est produit et il n'y a rien à faire.",
-    "cy": "Ymarfer yw hwn. Does dim byd wedi digwydd ac nid oes angen gwneud dim.",
-    "de": "Dies ist eine Übung. Es ist nichts passiert und es ist nichts zu tun.",
-    "es": "Esto es un simulacro. No ha pasado nada y no hay nada que hacer.",
+    "en": "This is an exercise. Nothing of this has happened.",
+    "fr": "Ceci est un exercice. Rien de tout cela ne s'est produit.",
+    "cy": "Ymarfer yw hwn. Nid oes dim o hyn wedi digwydd.",
+    "de": "Dies ist eine Übung. Nichts davon ist passiert.",
+    "es": "Esto es un simulacro. Nada de esto ha pasado.",
 }
 _BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 _TITLE = re.compile(r"<title\b[^>]*>", re.IGNORECASE)

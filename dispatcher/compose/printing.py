@@ -154,7 +154,7 @@ class Printer:
             case FactKind.DURATION:
                 return self.span(plain)
             case FactKind.NUMBER:
-                return str(format_decimal(plain, locale=babel_locale(self.locale)))
+                return _plain_blanks(format_decimal(plain, locale=babel_locale(self.locale)))
             case FactKind.LIST | FactKind.STEPS:
                 return tuple(map(self.escape, plain))
             case FactKind.SERVICES:
@@ -173,7 +173,7 @@ class Printer:
             count, minutes = divmod(minutes, size)
             if count:
                 words.append(format_unit(count, f"duration-{unit}", "long", locale=babel_locale(self.locale)))
-        return " ".join(words)
+        return _plain_blanks(" ".join(words))
 
     def _service(self, row: Mapping[str, str | None]) -> ServiceLine:
         state = str(row["state"])
@@ -193,6 +193,11 @@ class Printer:
         data = str(row["data"])
         label, note = self.words.get(f"data_{data}") or self.escape(data), row.get("note")
         return f"{label} ({self.escape(note)})" if note else label
+
+
+def _plain_blanks(text: str) -> str:
+    """Babel writes no-break blanks, which would turn a whole text message into the dear encoding."""
+    return text.replace("\u00a0", " ").replace("\u202f", " ")
 
 
 def _surely_not_taken(row: Mapping[str, str | None]) -> bool:

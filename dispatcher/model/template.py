@@ -12,7 +12,6 @@ from dispatcher.model.kinds import Channel, Purpose
 from dispatcher.model.person import Level
 from dispatcher.model.rendition import Slot
 
-
 _NAME = re.compile(
     r"(?P<medium>[a-z_]+)"
     r"(?:\.(?P<piece>subject))?"

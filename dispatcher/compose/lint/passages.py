@@ -96,7 +96,7 @@ def read(composed: Composed) -> tuple[Passage, ...]:
 
 def _of_rendition(one: Rendition, given: str | None) -> Iterator[Passage]:
     for part, text in one.parts.items():
-        yield _passage(one.channel, part, one, (given or one.locale), fill(text, one.slots), html=part == "html")
+        yield _passage(str(one.channel), part, one, (given or one.locale), fill(text, one.slots), html=part == "html")
 
 
 def _of_document(one: Document, given: str | None) -> Passage:

@@ -462,6 +462,7 @@ class TestFacts:
         assert (finding.channel, finding.locale, finding.words) == ("email", "fr", "en")
 
 
+@pytest.mark.usefixtures("uncaged")
 def test_findings_name_their_place_and_come_in_order():
     brief = brief_for(HOLDING)
     composed = compose(HOLDING, brief)
