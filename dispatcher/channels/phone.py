@@ -74,11 +74,7 @@ def canonical(written: str, region: str = "") -> str:
     `region` (ISO 3166, such as GB) reads numbers written without a country code.
     """
     digits = _digits(written)
-    if digits.startswith(_FICTION) and len(digits) == 13:
-        return digits
     number = parse(digits, region)
-    if number.e164.startswith(_FICTION):
-        return number.e164
     if number.region == _NON_GEOGRAPHIC:
         raise _refused("It belongs to a satellite or other network of no country.", "Give a mobile number.")
     if not number.kind.takes_texts:
@@ -123,13 +119,21 @@ def _by_the_library(digits: str, region: str) -> Number:
     except phonenumbers.NumberParseException as error:
         raise _refused(f"{error}.", "Write it like +447700900123.") from None
     e164 = f"+{parsed.country_code}{phonenumbers.national_significant_number(parsed)}"
-    found = _located(str(parsed.country_code), e164.removeprefix(f"+{parsed.country_code}"))
-    if e164.startswith(_FICTION) and len(e164) == 13:
+    if _is_fiction(e164):
         return Number(e164, Kind.MOBILE, "GB")
+    code = str(parsed.country_code)
+    found = _located(code, e164.removeprefix(f"+{code}"))
     if found is None:
-        country = f" in {region}" if region else ""
-        raise _refused(f"No such number is in use{country}.", "Check the digits and the country code.")
+        raise _unused(code)
     return Number(e164, *found)
+
+
+def _unused(code: str) -> Refused:
+    return _refused(f"No such number is in use under +{code}.", "Check the digits and the country code.")
+
+
+def _is_fiction(e164: str) -> bool:
+    return e164.startswith(_FICTION) and len(e164) == 13
 
 
 class _Plan:
@@ -211,7 +215,7 @@ def _located(code: str, national: str) -> tuple[Kind, str] | None:
 
 
 def _quickly(digits: str, region: str) -> Number | None:
-    """A valid number in a common form; None for whatever is not quite that."""
+    """A number in a common form, or its refusal; None for whatever is not quite that."""
     if digits.startswith("+"):
         return _international(digits[1:])
     plan = _plan(region) if region else None
@@ -226,9 +230,18 @@ def _international(digits: str) -> Number | None:
 
 
 def _national(plan: _Plan, digits: str) -> Number | None:
+    """The number, with or without its national prefix; refused at once where it is valid neither way."""
     national = plan.without_trunk(digits)
-    found = _located(plan.code, national) if national else None
-    return None if national is None or found is None else Number(f"+{plan.code}{national}", *found)
+    if national is None:
+        return None
+    e164 = f"+{plan.code}{national}"
+    if _is_fiction(e164):
+        return Number(e164, Kind.MOBILE, "GB")
+    if found := _located(plan.code, national):
+        return Number(e164, *found)
+    if national == digits or not _located(plan.code, digits):
+        raise _unused(plan.code)
+    return None
 
 
 def is_region(region: str) -> bool:

@@ -29,13 +29,35 @@ def test_the_form_that_is_stored(written, stored):
 @pytest.mark.parametrize(
     "written",
     [
-        "", "jo", "jo@", "@example.com", "jo@example", "jo@@example.com", "a b@example.com", "jo@exa mple.com",
-        "jo.@example.com", ".jo@example.com", "j..o@example.com", "jo@-example.com", "jo@example..com", "jo@[127.0.0.1]",
-        '"jo smith"@example.com', "Jo <jo@example.com>", "jo@example.com,al@example.com", "jörg@example.com",
-        "jo@exa_mple.com", "jo@localhost", f"{'a' * 65}@example.com", f"jo@{'a' * 64}.com", "jo@example.com\nBcc: x@example.net",
-        "=?utf-8?q?a=0ABcc:_x@example.com?=", "=?utf-8?q?a@example.com", "jo\u0000@example.com", "jo@example.com\u2028x",
+        "",
+        "jo",
+        "jo@",
+        "@example.com",
+        "jo@example",
+        "jo@@example.com",
+        "a b@example.com",
+        "jo@exa mple.com",
+        "jo.@example.com",
+        ".jo@example.com",
+        "j..o@example.com",
+        "jo@-example.com",
+        "jo@example..com",
+        "jo@[127.0.0.1]",
+        '"jo smith"@example.com',
+        "Jo <jo@example.com>",
+        "jo@example.com,al@example.com",
+        "jörg@example.com",
+        "jo@exa_mple.com",
+        "jo@localhost",
+        f"{'a' * 65}@example.com",
+        f"jo@{'a' * 64}.com",
+        "jo@example.com\nBcc: x@example.net",
+        "=?utf-8?q?a=0ABcc:_x@example.com?=",
+        "=?utf-8?q?a@example.com",
+        "jo\u0000@example.com",
+        "jo@example.com\u2028x",
     ],
-)  # fmt: skip
+)
 def test_what_is_refused(written):
     with pytest.raises(Refused) as caught:
         email.canonical(written)

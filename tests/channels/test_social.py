@@ -117,9 +117,31 @@ def test_a_label_too_long_to_exist_is_no_link():
 
 
 pieces = st.sampled_from(
-    ["https://example.com", "https://example.org/a(b)c?d=e#f", " ", "\n", "word", "it’s", "日本", "😀", "👍🏽", "🇬🇧", "é", "e\u0301",
-     "…", "–", "@user", "#tag", "1️⃣", "👩‍👩‍👧", "ﬁ", "¿", "Ω", "привет"]
-)  # fmt: skip
+    [
+        "https://example.com",
+        "https://example.org/a(b)c?d=e#f",
+        " ",
+        "\n",
+        "word",
+        "it’s",
+        "日本",
+        "😀",
+        "👍🏽",
+        "🇬🇧",
+        "é",
+        "e\u0301",
+        "…",
+        "–",
+        "@user",
+        "#tag",
+        "1️⃣",
+        "👩‍👩‍👧",
+        "ﬁ",
+        "¿",
+        "Ω",
+        "привет",
+    ]
+)
 
 
 @given(st.lists(pieces, max_size=40).map("".join))
