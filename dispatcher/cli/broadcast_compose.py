@@ -44,7 +44,8 @@ def fact_pairs(words: Sequence[str]) -> dict[tuple[str, str | None], object]:
     return facts
 
 
-def _facts(files: Sequence[Path], words: Sequence[str]) -> dict[tuple[str, str | None], object]:
+def read_facts(files: Sequence[Path], words: Sequence[str]) -> dict[tuple[str, str | None], object]:
+    """Facts from files, then from the command line, which wins."""
     from dispatcher.services.facts import read_file
 
     facts: dict[tuple[str, str | None], object] = {}
@@ -53,7 +54,8 @@ def _facts(files: Sequence[Path], words: Sequence[str]) -> dict[tuple[str, str |
     return facts | fact_pairs(words)
 
 
-def _fact_options(command: Any) -> Any:
+def fact_options(command: Any) -> Any:
+    """--fact and --facts, as `words` and `files`."""
     command = click.option(
         "--fact", "words", multiple=True, metavar="NAME=VALUE", help="A fact; NAME@fr= for one language."
     )(command)
@@ -89,7 +91,7 @@ def shown(broadcast: "Broadcast") -> dict[str, object]:
 @click.option("--channel", "channels", multiple=True, callback=comma_list, help="email,sms,social,chat.")
 @click.option("--account", "accounts", multiple=True, callback=comma_list, help="Our accounts, in order of use.")
 @click.option("--incident", default="", metavar="REF", help="What it is about; its facts come along.")
-@_fact_options
+@fact_options
 @click.option("--mode", type=click.Choice([m.value for m in Mode]), help="Default: the incident's or the site's.")
 @click.option("--severity", type=click.Choice([s.value for s in Severity]), help="Default: the incident's.")
 @click.option("--title", default="", help="How we call it among ourselves.")
@@ -100,7 +102,7 @@ def draft(session: Session, /, channels: Sequence[str], mode: str | None, severi
     """Draft a broadcast; prints its REF."""
     from dispatcher.services import drafting
 
-    facts = _facts(asked.pop("files"), asked.pop("words"))
+    facts = read_facts(asked.pop("files"), asked.pop("words"))
     wanted = drafting.Draft(
         channels=channels_of(channels),
         mode=Mode(mode) if mode else None,
@@ -115,14 +117,14 @@ def draft(session: Session, /, channels: Sequence[str], mode: str | None, severi
 
 @click.command(cls=Verb)
 @click.argument("ref")
-@_fact_options
+@fact_options
 @click.option("--title", default="", help="A new title.")
 @pass_session
 def edit(session: Session, ref: str, words: Sequence[str], files: Sequence[Path], title: str) -> None:
     """Change facts or title; an approval is void then."""
     from dispatcher.services import drafting
 
-    made = drafting.edit(session.ctx, acting_on(session, ref), ref, _facts(files, words), title)
+    made = drafting.edit(session.ctx, acting_on(session, ref), ref, read_facts(files, words), title)
     show(
         session,
         shown(made),

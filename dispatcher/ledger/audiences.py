@@ -137,6 +137,22 @@ def fill(tx: Tx, version_id: int, lines: Iterable[Line]) -> AudienceVersion:
     return version(tx, version_id)
 
 
+def seal(tx: Tx, version_id: int) -> AudienceVersion:
+    """Size and content hash of a version whose recipients were written in sets; refused where there are none."""
+    tally = _Tally()
+    sql = "SELECT rid, email, phone, locale, fields FROM recipient WHERE version_id = :v ORDER BY rid"
+    for rows in tx.stream(sql, v=version_id):
+        for _ in tally.over((row.rid, row.email, row.phone, row.locale, row.fields) for row in rows):
+            pass
+    if not tally.size:
+        raise AudienceError("Nobody is left for this audience.", why="No delivery is in the state asked for.")
+    tx.change(
+        "UPDATE audience_version SET size = :size, content_hash = :hash WHERE id = :id",
+        id=version_id, size=tally.size, hash=tally.content_hash,
+    )  # fmt: skip
+    return version(tx, version_id)
+
+
 def content_hash(lines: Iterable[Line]) -> str:
     """What the version of these recipients will be called by: equal for equal people in equal order."""
     tally = _Tally()

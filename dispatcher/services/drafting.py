@@ -39,22 +39,29 @@ class Draft:
     request_key: str = ""
     origin: int | None = None
     relation: str = ""
+    version_id: int | None = None
+    """An audience version at hand, instead of the newest one of `audience`."""
 
 
 def draft(ctx: Context, actor: Person, wanted: Draft) -> Broadcast:
     """A new draft. The same `request_key` again gives back the broadcast that the first call made."""
     require(actor, Right.DRAFT)
     template = ctx.catalogue.get(wanted.template)
-    now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
-        if wanted.request_key and (made := broadcasts.by_request_key(tx, wanted.request_key)):
-            return _same(made, wanted)
-        new = broadcasts.add(tx, _row(ctx, tx, actor, wanted, template, now))
-        broadcasts.note_edit(tx, new, 1, actor.id, now)
-        broadcasts.note_act(
-            tx, "drafted", now, person_id=actor.id, door=door_of(actor), broadcast_id=new, detail=template.id
-        )
-        return broadcasts.get(tx, new)
+        return draft_in(ctx, tx, actor, wanted, template)
+
+
+def draft_in(ctx: Context, tx: Tx, actor: Person, wanted: Draft, template: Template) -> Broadcast:
+    """The same inside a transaction of the caller's; the caller has checked the right."""
+    now = to_ms(ctx.clock.now())
+    if wanted.request_key and (made := broadcasts.by_request_key(tx, wanted.request_key)):
+        return _same(made, wanted)
+    new = broadcasts.add(tx, _row(ctx, tx, actor, wanted, template, now))
+    broadcasts.note_edit(tx, new, 1, actor.id, now)
+    broadcasts.note_act(
+        tx, "drafted", now, person_id=actor.id, door=door_of(actor), broadcast_id=new, detail=template.id
+    )
+    return broadcasts.get(tx, new)
 
 
 def edit(ctx: Context, actor: Person, ref: str, facts: Mapping[FactKey, object], title: str = "") -> Broadcast:
@@ -99,7 +106,7 @@ def _row(ctx: Context, tx: Tx, actor: Person, wanted: Draft, template: Template,
     severity = wanted.severity or (incident.severity if incident else Severity.MAJOR)
     mode = wanted.mode or (incident.mode if incident else ctx.settings.mode)
     plan = _plan(ctx, wanted, template, severity, mode)
-    version = audiences.current(tx, wanted.audience) if wanted.audience else None
+    version = _audience(tx, wanted)
     if version is None and any(channel.counts_people for channel in plan.channels):
         raise Refused(
             "No audience was named.", why="A missing audience means nobody.", mend="--audience NAME", code="E-AUD"
@@ -124,6 +131,12 @@ def _row(ctx: Context, tx: Tx, actor: Person, wanted: Draft, template: Template,
         "origin_id": wanted.origin,
         "relation": wanted.relation or None,
     }
+
+
+def _audience(tx: Tx, wanted: Draft) -> audiences.AudienceVersion | None:
+    if wanted.version_id is not None:
+        return audiences.version(tx, wanted.version_id)
+    return audiences.current(tx, wanted.audience) if wanted.audience else None
 
 
 def _plan(ctx: Context, wanted: Draft, template: Template, severity: Severity, mode: Mode) -> Plan:
