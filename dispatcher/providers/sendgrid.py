@@ -36,7 +36,7 @@ from dispatcher.errors import BadSignature, Refused
 from dispatcher.model.clock import Clock, SystemClock
 from dispatcher.model.event import Event, EventType, WebhookRequest
 from dispatcher.model.kinds import Channel
-from dispatcher.model.outcome import Accepted, Misconfigured, NotSent, Outcome, OutcomeUnknown, Rejected
+from dispatcher.model.outcome import Accepted, NotSent, Outcome, OutcomeUnknown, Rejected
 from dispatcher.model.rendition import Envelope, Rendition
 from dispatcher.provider import (
     HeaderText,
@@ -238,8 +238,6 @@ class SendGrid:
         why, recipient_at_fault = _errors(answer)
         if answer.status == 413 or (answer.status == 400 and recipient_at_fault):
             return Rejected(why or f"HTTP {answer.status}", isolate=people > 1)
-        if answer.status == 400:
-            return Misconfigured(why)
         return by_status(answer.status, why, answer.wait(self._clock.now(), "x-ratelimit-reset"))
 
     async def lookup(self, rendition: Rendition, envelope: Envelope, *, since: datetime) -> Outcome | None:

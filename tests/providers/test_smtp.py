@@ -142,6 +142,11 @@ class TestContract(ProviderContract):
         assert message.get_content_type() == ("text/plain" if kept == "text" else "text/html")
         assert message.get_content().replace("\r\n", "\n") == parts[kept] + "\n"
 
+    def test_lines_end_as_mail_has_them(self):
+        parts = {"subject": "x", "text": "a\nb\r\nc\rd"}
+        message = self.message_for(rendition=Rendition(Channel.EMAIL, "en", "", parts))
+        assert message.get_payload(decode=True) == b"a\r\nb\r\nc\r\nd\r\n"
+
     def test_a_subject_of_two_lines_is_refused(self):
         parts = {"subject": "two\nlines", "text": "x"}
         with pytest.raises(Refused):
@@ -159,7 +164,8 @@ class TestContract(ProviderContract):
 
     @pytest.mark.parametrize(
         "change",
-        [{"key": "a>\r\nBcc: x@example.net"}, {"unsubscribe_url": "https://example.com/>\r\nBcc: x@example.net"},
+        [{"key": "a>\r\nBcc: x@example.net"}, {"key": "a> b"},
+         {"unsubscribe_url": "https://example.com/>\r\nBcc: x@example.net"},
          {"address": "a@example.org\r\nBcc: x@example.net"}, {"address": "a@example.org>,<b@example.org"}]
     )  # fmt: skip
     def test_nothing_of_an_envelope_becomes_a_header(self, change):

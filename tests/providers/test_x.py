@@ -185,6 +185,9 @@ class TestContract(LookupContract, HttpContract):
         assert self.found(shown(text + " more"), text=text) is None
         assert self.found(shown("x" + text), text=text) is None
 
+    def test_the_vendor_composes_characters(self):
+        assert self.found(shown("Zo\u00eb \u00e9t\u00e9"), text="Zoe\u0308 e\u0301te\u0301") is not None
+
     def test_a_time_that_differs_is_another_post(self):
         assert self.found(shown("Update at 10.45am."), text="Update at 10.30am.") is None
 
