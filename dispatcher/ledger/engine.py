@@ -137,7 +137,7 @@ class Tx:
 
     def stream(self, sql: str, **values: Any) -> Iterator[Sequence[Row[Any]]]:
         """Pages of 1,000 rows of one large result without holding it; only inside a short-lived transaction."""
-        result = self.connection.execution_options(yield_per=1000).execute(_clause(sql), values)
+        result = self.connection.execute(_clause(sql), values, execution_options={"yield_per": 1000})
         yield from result.partitions()
 
     def _driver(self) -> Any:

@@ -50,7 +50,7 @@ class Plan:
         """The plan behind `as_dict`."""
         plain: dict[str, object] = dict(data)
         return cls(
-            channels=tuple(Channel(c) for c in _list(plain["channels"])),
+            channels=tuple(Channel(str(c)) for c in _list(plain["channels"])),
             accounts={Channel(c): tuple(map(str, _list(v))) for c, v in _items(plain["accounts"])},
             request_size={Channel(c): int(str(v)) for c, v in _items(plain["request_size"])},
             expires_after=int(str(plain["expires_after"])),

@@ -25,7 +25,8 @@ def _told(world, people=5):
     with world.ctx.ledger.write() as tx:
         tx.change("INSERT INTO audience (id, name, created_at) VALUES (900, 'all', 1)")
         tx.change(
-            "INSERT INTO audience_version (id, audience_id, number, size, content_hash, fields, source, region, created_at)"
+            "INSERT INTO audience_version"
+            " (id, audience_id, number, size, content_hash, fields, source, region, created_at)"
             " VALUES (900, 900, 1, 5, '', '[\"name\"]', 'x', '', 1)"
         )
     return mail, text, made
