@@ -3,6 +3,7 @@ answers a test writes down beforehand. The vendor is the only pretended part."""
 
 import asyncio
 import dataclasses
+import secrets
 from collections import deque
 from datetime import UTC, datetime, timedelta
 
@@ -161,7 +162,7 @@ class World:
 
 
 def _row(plan, version, mode, now):
-    stem = f"{now}-{id(plan)}"
+    stem = secrets.token_hex(8)
     return {
         "template_id": "t", "title": "t", "purpose": "service", "severity": "major", "mode": mode, "state": "approved",
         "version": 1, "audience_version_id": version, "facts": "[]", "plan": broadcasts.canonical(plan.as_dict()),
