@@ -48,7 +48,7 @@ def test_the_shipped_file_names_every_setting():
     text = (resources.shipped("config") / "default.toml").read_text(encoding="utf-8")
     bare = re.sub(r"(?m)^# (?=[a-z_]+ = )", "", text)
     named = {key for key, _ in layers.leaves(tomllib.loads(bare))}
-    ours = json.loads(load().model_dump_json(exclude={"providers", "token", "signals_key"}))
+    ours = json.loads(load().model_dump_json(exclude={"providers", "token"}))
     assert {key for key, _ in layers.leaves(ours)} == named
 
 
