@@ -14,7 +14,7 @@ from dispatcher.model.states import TERMS
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_SETTLED = ("accepted", "delivered", "failed", "unknown", "suppressed", "expired", "cancelled")
+_SETTLED = ("accepted", "delivered", "failed", "unknown", "expired", "cancelled")
 _TOLD = (
     "delivered",
     "accepted",
@@ -39,6 +39,11 @@ def settled(terms: Mapping[str, int]) -> int:
     return sum(terms.get(term, 0) for term in _SETTLED)
 
 
+def wanted(terms: Mapping[str, int]) -> int:
+    """Deliveries that somebody should get: those left out on purpose are not among them."""
+    return terms["planned"] - terms.get("suppressed", 0)
+
+
 def told(terms: Mapping[str, int]) -> str:
     """`delivered 790, failed 4, pending 18`."""
     return ", ".join(f"{term} {number(terms[term])}" for term in _TOLD if terms.get(term))
@@ -55,7 +60,7 @@ def changes(view: View, last: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """(what, line) for the broadcast and each channel, where the line is another than the last one."""
     found = {view["ref"]: view["state"]}
     for channel, terms in view["channels"].items():
-        count = f"{number(settled(terms))} of {number(terms['planned'])}"
+        count = f"{number(settled(terms))} of {number(wanted(terms))}"
         found[channel] = f"{count}: {'; '.join(filter(None, (told(terms) or 'nothing yet', trouble(terms))))}"
     yield from ((what, line) for what, line in found.items() if last.get(what) != line)
 
@@ -118,14 +123,15 @@ def frame(view: View) -> "RenderableType":
 def _count(terms: Mapping[str, int]) -> Any:
     from rich.text import Text
 
-    return Text(f"{number(settled(terms))}/{number(terms['planned'])}", justify="right")
+    text = f"{number(settled(terms))}/{number(wanted(terms))}"
+    return Text(f"{text:>13}")
 
 
 def bar(terms: Mapping[str, int], wide: int = 24) -> Any:
     """Full blocks for what is done, light ones for what failed or is unknown, blanks for what waits."""
     from rich.text import Text
 
-    planned = max(terms["planned"], 1)
+    planned = max(wanted(terms), 1)
     good = sum(terms.get(term, 0) for term in ("accepted", "delivered"))
     bad = settled(terms) - good
     solid, light = good * wide // planned, -(-bad * wide // planned)

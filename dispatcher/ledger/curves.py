@@ -26,12 +26,11 @@ def accepted(tx: Tx, broadcast_id: int, since: int) -> Sequence[Row[Any]]:
 
 
 def delivered(tx: Tx, broadcast_id: int, since: int) -> Sequence[Row[Any]]:
-    """wait (ms after `since`), count: when the vendors said so; an event that names no time counts from its arrival."""
-    at = "coalesce(occurred_at, received_at)"
+    """wait (ms after `since`), count: when the vendors' word came in; their own times are whole seconds."""
     where = "broadcast_id = :b AND type = 'delivered'"
-    last = tx.scalar(f"SELECT max({at}) FROM event WHERE {where}", b=broadcast_id)
+    last = tx.scalar(f"SELECT max(received_at) FROM event WHERE {where}", b=broadcast_id)
     return tx.all(
-        f"SELECT ({at} - :since) / :step * :step AS wait, count(*) AS n FROM event WHERE {where}"
+        f"SELECT (received_at - :since) / :step * :step AS wait, count(*) AS n FROM event WHERE {where}"
         " GROUP BY 1 ORDER BY 1",
         b=broadcast_id, since=since, step=_step(last, since),
     )  # fmt: skip

@@ -95,9 +95,9 @@ def _play(stage: Stage, narrator: Narrator, recipients: int, seed: int, folder: 
 def _tell_check(narrator: Narrator, found: checking.CheckResult) -> None:
     sms = found.channels["sms"]
     levels = [finding.level for finding in found.findings]
-    told = f"{levels.count('error')} errors, {levels.count('warning')} warnings"
+    told = ", ".join(f"{levels.count(level)} × {level}" for level in ("error", "warning", "info") if level in levels)
     texts = f"{number(sms.segments)} SMS segments, longest {sms.most_segments}"
-    narrator.step("Check", f"{told}; audience_size {number(found.audience_size)}; {texts}")
+    narrator.step("Check", f"{told or 'nothing to mend'}; audience_size {number(found.audience_size)}; {texts}")
 
 
 def _tell_previews(narrator: Narrator, found: list[checking.Preview]) -> None:

@@ -30,7 +30,7 @@ from dispatcher.services import (
 )
 from dispatcher.services.context import Context
 
-TEMPLATE = "holding-statement"
+TEMPLATE = "outage-update"
 CHANNELS = (Channel.EMAIL, Channel.SMS, Channel.SOCIAL)
 AUDIENCE = "customers"
 LOST_ANSWERS = 3

@@ -128,6 +128,7 @@ class Stage:
             "host": LOOPBACK,
             "port": port,
             "public_url": f"http://{LOOPBACK}:{port}",
+            "organisation.verify_url": "https://example.com/verify",
             "workers.processes": 2,
             "log.level": "warning",
             "dispatch.settle_seconds.sms": 2,

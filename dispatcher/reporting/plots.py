@@ -159,7 +159,8 @@ def reach(curve: Sequence[Moment], planned: int) -> Figure:
     last = curve[-1]
     sentence = (
         f"Half of {count(last.accepted)} deliveries were accepted {seconds(half)} after the release, "
-        f"nine in ten after {seconds(most)}; {count(last.delivered)} were confirmed as delivered."
+        f"nine in ten after {seconds(most)}; {count(last.delivered)} were confirmed as delivered. "
+        "A message that bounced afterwards stays in both lines."
     )
     return Figure("reach", title, sentence, _reach_drawing(curve, planned, title, sentence), table)
 

@@ -1,9 +1,11 @@
 """The smaller nouns, each on a real ledger."""
 
 import json
+import shutil
 
 import pytest
 
+from dispatcher import resources
 from tests.cli.conftest import PEOPLE
 
 
@@ -204,3 +206,30 @@ def test_up_runs_what_the_procfile_names(site):
 @pytest.mark.parametrize("noun", ["incident", "fact", "audience", "channel", "suppression"])
 def test_nothing_heavy_is_asked_of_a_refused_call(run, noun):
     assert run(noun, "nonsense").code == 2
+
+
+def test_templates_are_listed_shown_linted_and_tried(run):
+    listed = {t["id"]: t for t in run("template", "list", "--json").json["templates"]}
+    assert {"holding-statement", "outage-update", "apology-restoration", "data-breach"} <= set(listed)
+    assert "must be confirmed" in run("template", "show", "data-breach").out
+    linted = run("template", "lint", "holding-statement", "--json")
+    assert linted.code == 0
+    assert linted.json["passed"]
+    assert run("template", "lint", "nonsense").code == 4
+    tried = run("template", "try", "holding-statement", "--locale", "en", "--json").json["texts"]
+    mail = next(text for text in tried if text["of"] == "email")
+    assert mail["parts"]["subject"].startswith("[EXERCISE]")
+    assert "⟨first_name⟩" in mail["parts"]["text"] or "⟨name⟩" in mail["parts"]["text"]
+
+
+def test_a_broken_template_is_told_with_its_place_and_stops_no_other(run, site, monkeypatch):
+    monkeypatch.setenv("DISPATCHER_TEMPLATES_DIR", str(site / "own"))
+    shutil.copytree(resources.shipped("templates") / "messages", site / "own" / "messages")
+    (site / "own" / "messages" / "holding-statement" / "sms.txt").write_text("{% if %}")
+    linted = run("template", "lint", "--json")
+    assert linted.code == 4
+    verdicts = {one["template"]: one["passed"] for one in linted.json["templates"]}
+    assert verdicts.pop("holding-statement") is False
+    assert verdicts
+    assert all(verdicts.values())
+    assert "sms.txt" in run("template", "lint", "holding-statement").out

@@ -68,6 +68,7 @@ def test_a_frame_says_the_mode_and_every_number_in_words():
         (terms(pending=10), "░" * 24),
         (terms(delivered=5, failed=5), "█" * 12 + "▒" * 12),
         (terms(delivered=9_999, failed=1), "█" * 23 + "▒"),
+        (terms(delivered=12, suppressed=12), "█" * 24),
         (terms(), "░" * 24),
     ],
 )
