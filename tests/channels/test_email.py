@@ -40,7 +40,7 @@ def test_the_form_that_is_stored(written, stored):
         "jo.@example.com",
         ".jo@example.com",
         "j..o@example.com",
-        "jo@-example.com",
+        "jo@" + "-example.com",
         "jo@example..com",
         "jo@[127.0.0.1]",
         '"jo smith"@example.com',

@@ -46,10 +46,8 @@ def test_the_form_that_is_stored(written, region, stored):
         ("07700 900123", "", "no country code"),
         ("+44 20 7946 0000", "", "a landline"),
         ("+44 909 879 0000", "", "premium-rate"),
-        ("+1 900 234 5678", "", "premium-rate"),
-        ("+44 800 123 4567", "", "freephone"),
-        ("+44 70 1234 5678", "", "billed as premium"),
-        ("+881 6 1234 5678", "", "no country"),
+        ("+1 900 555 0123", "", "premium-rate"),
+        ("+44 808 157 0000", "", "freephone"),
         ("+999 123456", "", ""),
         ("+44 7700", "", ""),
         ("1-800-FLOWERS", "US", "digits"),
@@ -116,26 +114,47 @@ def test_the_quick_way_and_the_library_agree(number):
     assert (tuple(ours) if ours else None) == told
 
 
+def example(region, kind):
+    return phonenumbers.format_number(
+        phonenumbers.example_number_for_type(region, kind), phonenumbers.PhoneNumberFormat.E164
+    )
+
+
+def test_a_personal_number_that_bills_like_premium_is_refused():
+    with pytest.raises(Refused) as caught:
+        phone.canonical(example("GB", T.PERSONAL_NUMBER))
+    assert "billed as premium" in caught.value.why
+
+
+def test_a_network_of_no_country_is_refused():
+    satellite = phonenumbers.example_number_for_non_geo_entity(881)
+    with pytest.raises(Refused) as caught:
+        phone.canonical(phonenumbers.format_number(satellite, phonenumbers.PhoneNumberFormat.E164))
+    assert "no country" in caught.value.why
+
+
 def test_common_forms_never_reach_the_library(monkeypatch):
     monkeypatch.setattr(phonenumbers, "parse", None)
     for written, region in [
-        ("+447911123456", ""),
-        ("07911 123456", "GB"),
-        ("(202) 456-1111", "US"),
-        ("06 12 34 56 78", "FR"),
+        ("+447700900123", ""),
+        ("07700 900123", "GB"),
+        ("(202) 555-0123", "US"),
     ]:
         assert phone.canonical(written, region).startswith("+")
+    with pytest.raises(Refused, match="no telephone number"):
+        phone.canonical("+44 7700 1", "")
 
 
 def test_a_landline_is_told_from_a_mobile_where_the_tables_can():
     assert phone.parse("+442079460000").kind is Kind.FIXED
-    assert phone.parse("+447911123456").kind is Kind.MOBILE
-    assert phone.parse("+12024561111").kind is Kind.EITHER
+    assert phone.parse(example("DE", T.MOBILE)).kind is Kind.MOBILE
+    assert phone.parse("+12025550123").kind is Kind.EITHER
 
 
-def test_shared_codes_are_told_apart():
-    assert phone.parse("+447781123456").region == "GG"
-    assert phone.parse("+18765551234").region == "JM"
+def test_countries_that_share_a_code_are_told_apart():
+    assert phone.parse(example("GG", T.MOBILE)).region == "GG"
+    assert phone.parse("+18765550123").region == "JM"
+    assert phone.parse("+12025550123").region == "US"
 
 
 def test_regions():
