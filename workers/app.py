@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Any
 from celery import Celery, bootsteps, signals
 from celery.app.amqp import AMQP
 from celery.exceptions import SecurityWarning
+from celery.worker import state
 from kombu import Connection
 
 from dispatcher import log
 from dispatcher.bootstrap import build
-from dispatcher.doorbell import APPLY_EVENTS, EVENTS_QUEUE, TICK, TICK_QUEUE
+from dispatcher.doorbell import APPLY_EVENTS, EVENTS_QUEUE, TICK, TICK_QUEUE, Doorbell
 from dispatcher.embedded.sizing import worker_processes
 from dispatcher.embedded.urls import for_celery
 from dispatcher.errors import ConfigurationError
 from dispatcher.settings import Settings
 from workers import child, schedule
 from workers.queues import declared
+from workers.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from dispatcher.services.context import Context
@@ -160,6 +162,16 @@ def _begin_child(**_: Any) -> None:
 def _end_child(**_: Any) -> None:
     if _here:
         _here.pop().close()
+
+
+@signals.worker_ready.connect
+def _watch_over(sender: Any, **_: Any) -> None:
+    doorbell, queues = Doorbell(settings.redis_url), list(app.amqp.queues.consume_from)
+    Watchdog(
+        waiting=lambda: doorbell.waiting(queues),
+        taken=lambda: state.all_total_count[0],
+        is_busy=lambda: len(state.reserved_requests) >= sender.pool.num_processes,
+    ).start()
 
 
 @signals.worker_shutting_down.connect

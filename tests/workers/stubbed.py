@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import sys
+import threading
 import time
 import types
 from pathlib import Path
@@ -82,8 +83,28 @@ module("dispatcher.services.dispatch", drain=drain)
 module("dispatcher.services.events", apply=apply)
 module("dispatcher.services.ticking", tick=tick)
 
+from celery import signals  # noqa: E402
+
 from workers import app as workers_app  # noqa: E402
+from workers import watchdog  # noqa: E402
 
 app = workers_app.app
+if patience := orders().get("deaf_after"):
+    watchdog.DEAF_SECONDS = patience
+
+
+@signals.worker_ready.connect(weak=False)
+def obey(sender, **_):
+    """Stop taking rings when told so, as a worker does that lost its broker unhappily."""
+
+    def watch():
+        while not orders().get("deaf_worker"):
+            time.sleep(0.05)
+        sender.task_consumer.cancel()
+        note("deafened")
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 if limits := orders().get("limits"):
     app.conf.update(task_soft_time_limit=limits[0], task_time_limit=limits[1])

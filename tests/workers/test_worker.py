@@ -151,6 +151,23 @@ def test_a_worker_that_is_killed_leaves_no_child(hands):
     assert all(gone(pid) for pid in pids)
 
 
+def test_a_worker_that_takes_no_more_rings_ends(hands, bell):
+    hands.do(deaf_after=1)
+    worker = hands.worker()
+    ready(hands)
+    bell.ring("email")
+    hands.wait_for("drained")
+    time.sleep(2)
+    assert worker.poll() is None, "with nothing to take it lives"
+    hands.do(deaf_worker=True)
+    hands.wait_for("deafened")
+    time.sleep(0.3)
+    bell.ring("email")
+    assert worker.wait(60) == 0
+    assert len(hands.calls("drain")) == 1
+    assert "worker_is_deaf" in hands.log.read_text()
+
+
 def test_a_worker_without_a_broker_says_what_to_set(hands):
     worker = hands.celery("worker", env=hands.env(DISPATCHER_REDIS_URL=""))
     assert worker.wait(60) == 3
