@@ -117,6 +117,14 @@ class _Call:
 
 
 _current: ContextVar[_Call] = ContextVar("wire_call")
+_latest: ContextVar[float] = ContextVar("wire_latest", default=math.inf)
+
+
+def begin_before(moment: float) -> None:
+    """No request of this task is written after `moment` of the loop's clock; it counts as never connected."""
+    _latest.set(moment)
+
+
 _used: WeakSet[object] = WeakSet()
 """Connections that already carried a request. A fresh TLS one may be readable (session tickets), a used one not."""
 
@@ -153,6 +161,8 @@ def _aiohttp_parts() -> "tuple[type[ClientRequest], type[Exception]]":
             call = _current.get()
             if call.begun:
                 raise aiohttp.ClientConnectionError("a request is written once")
+            if asyncio.get_running_loop().time() > _latest.get():
+                raise aiohttp.ClientConnectionError("it took too long to connect")
             if _gone(conn.transport, used=conn.protocol in _used):
                 raise Stale
             _used.add(conn.protocol)

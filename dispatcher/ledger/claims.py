@@ -1,4 +1,4 @@
-"""Claim, intent, outcome, give-back, expiry of leases: every statement that stands around a provider call.
+"""Claim, intent, outcome, give-back: every statement that stands around a provider call.
 
 A claim carries a fence; an intent needs it. What a call came to is written by attempt id instead: the row still names
 the attempt only if nobody has tried again since, so a late truth lands and a stale worker changes nothing.
@@ -19,6 +19,8 @@ from dispatcher.model.states import DeliveryState as D
 STATES = tuple(D)
 COUNTERS = tuple(state.name.lower() for state in D)
 """The batch's counter columns, in the order of the stored states."""
+CAREFUL_AFTER = 2
+"""Crashes in a row with one batch before its deliveries are taken one at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Claim:
     hash: str
     fence: int
     tries: int
-    crashes: int
+    careful: bool
     version_id: int | None
     purpose: str
     policy: str
@@ -95,7 +97,7 @@ def claim(tx: Tx, channel: str, owner: str, now: int, latest: int, lease_ms: int
     suffix = "" if tx.is_sqlite else " FOR UPDATE OF b SKIP LOCKED"
     found = tx.one(
         "SELECT b.broadcast_id, b.no, b.rendition_id, b.account, b.hash, b.fence, b.tries, b.crashes,"
-        " c.policy, c.scope,"
+        " b.suspect, c.policy, c.scope,"
         f" c.request_size, c.expires_at, c.started_at {_DUE} ORDER BY c.rank, c.release_at, b.no LIMIT 1{suffix}",
         channel=channel, now=now, latest=latest,
     )  # fmt: skip
@@ -114,7 +116,8 @@ def claim(tx: Tx, channel: str, owner: str, now: int, latest: int, lease_ms: int
     broadcast = tx.one("SELECT audience_version_id, purpose FROM broadcast WHERE id = :b", b=found.broadcast_id)
     return Claim(
         found.broadcast_id, found.no, Channel(channel), found.rendition_id, found.account, found.hash, found.fence + 1,
-        found.tries, found.crashes, broadcast.audience_version_id if broadcast else None,
+        found.tries, found.crashes >= CAREFUL_AFTER or found.suspect is not None,
+        broadcast.audience_version_id if broadcast else None,
         broadcast.purpose if broadcast else "", found.policy, found.scope, found.request_size, found.expires_at,
     )  # fmt: skip
 
@@ -264,15 +267,7 @@ def record(
 ) -> int:
     """Write what calls came to; how many deliveries it moved. A row that has since been lifted by proof stays."""
     lock_batches(tx, broadcast_id, [no])
-    changed = tx.change_by(
-        f"UPDATE delivery SET state = r.state, reason = r.why {{r}} WHERE {_within(findings)} AND attempt_id = r.id"
-        " AND (delivery.state = 3 OR (delivery.state = 4 AND r.state <> 4))",
-        {"id": "int", "lo": "int", "hi": "int", "state": "int", "why": "text"},
-        [(f.attempt_id, f.first_seq, f.last_seq, int(f.state), f.reason) for f in findings],
-        b=broadcast_id,
-        first=min(f.first_seq for f in findings),
-        last=max(f.last_seq for f in findings),
-    )
+    changed = _move(tx, broadcast_id, findings, "delivery.state = 3")
     tx.change_by(
         "UPDATE attempt SET finished_at = :now, outcome = r.word, accepted = r.n, provider_message_id = r.pmid,"
         " reason = r.why {r} WHERE broadcast_id = :b AND no = :no AND attempt.id = r.attempt",
@@ -284,9 +279,23 @@ def record(
     )
     if changed == sum(f.size for f in findings):
         _shift(tx, broadcast_id, no, findings)
-    else:
-        recount(tx, broadcast_id, no, no)
+        return changed
+    # Somebody else has moved some of them: a truth that comes late still lifts what a broken lease made unknown.
+    changed += _move(tx, broadcast_id, findings, "delivery.state = 4 AND r.state <> 4")
+    recount(tx, broadcast_id, no, no)
     return changed
+
+
+def _move(tx: Tx, broadcast_id: int, findings: Sequence[Finding], which: str) -> int:
+    return tx.change_by(
+        f"UPDATE delivery SET state = r.state, reason = r.why {{r}} WHERE {_within(findings)} AND attempt_id = r.id"
+        f" AND {which}",
+        {"id": "int", "lo": "int", "hi": "int", "state": "int", "why": "text"},
+        [(f.attempt_id, f.first_seq, f.last_seq, int(f.state), f.reason) for f in findings],
+        b=broadcast_id,
+        first=min(f.first_seq for f in findings),
+        last=max(f.last_seq for f in findings),
+    )
 
 
 def _within(runs: Sequence[Request] | Sequence[Finding]) -> str:
@@ -319,7 +328,7 @@ _REACHED = (D.WAITING, D.UNKNOWN, D.ACCEPTED, D.FAILED, D.EXPIRED, D.CANCELLED)
 def release(tx: Tx, claim: Claim, due_at: int, tries: int) -> None:
     """Give a batch back, if it is still ours."""
     tx.change(
-        "UPDATE batch SET owner = NULL, lease_until = NULL, due_at = :due, tries = :tries, crashes = 0"
+        "UPDATE batch SET owner = NULL, lease_until = NULL, due_at = :due, tries = :tries, crashes = 0, suspect = NULL"
         " WHERE broadcast_id = :b AND no = :no AND fence = :fence",
         due=due_at, tries=tries, b=claim.broadcast_id, no=claim.no, fence=claim.fence,
     )  # fmt: skip
@@ -343,43 +352,6 @@ def recount(tx: Tx, broadcast_id: int, first_no: int, last_no: int) -> None:
         f" AND seq BETWEEN :lo AND :hi GROUP BY seq / {BATCH}) c WHERE batch.broadcast_id = :b AND batch.no = c.no",
         b=broadcast_id, lo=first_no * BATCH, hi=last_no * BATCH + BATCH - 1,
     )  # fmt: skip
-
-
-def any_lease_expired(tx: Tx, before: int) -> bool:
-    """Whether some worker has been silent since before this instant."""
-    return tx.one("SELECT 1 FROM batch WHERE owner IS NOT NULL AND lease_until < :t LIMIT 1", t=before) is not None
-
-
-def expired_leases(tx: Tx, before: int) -> list[tuple[int, int]]:
-    """Batches whose worker has been silent since before this instant: (broadcast_id, no)."""
-    suffix = "" if tx.is_sqlite else " FOR UPDATE SKIP LOCKED"
-    found = tx.all(
-        f"SELECT broadcast_id, no FROM batch WHERE owner IS NOT NULL AND lease_until < :before"
-        f" ORDER BY broadcast_id, no LIMIT 200{suffix}",
-        before=before,
-    )
-    return [(row.broadcast_id, row.no) for row in found]
-
-
-def break_lease(tx: Tx, broadcast_id: int, no: int, now: int) -> int:
-    """Take a silent worker's batch away. What it was handing over is unknown, never unsent; how many those are."""
-    tx.change(
-        "UPDATE batch SET owner = NULL, lease_until = NULL, fence = fence + 1, crashes = crashes + 1"
-        " WHERE broadcast_id = :b AND no = :no",
-        b=broadcast_id, no=no,
-    )  # fmt: skip
-    lost = tx.change(
-        "UPDATE delivery SET state = 4, reason = 'the worker stopped during the call'"
-        " WHERE broadcast_id = :b AND seq BETWEEN :lo AND :hi AND state = 3",
-        b=broadcast_id, lo=no * BATCH, hi=no * BATCH + BATCH - 1,
-    )  # fmt: skip
-    tx.change(
-        "UPDATE attempt SET finished_at = :now, outcome = 'lost' WHERE broadcast_id = :b AND no = :no"
-        " AND finished_at IS NULL",
-        now=now, b=broadcast_id, no=no,
-    )  # fmt: skip
-    recount(tx, broadcast_id, no, no)
-    return lost
 
 
 def accepted_parts(tx: Tx, broadcast_id: int, no: int) -> dict[int, str]:

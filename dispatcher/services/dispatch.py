@@ -2,11 +2,12 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dispatcher.ledger import accounts as account_rows
-from dispatcher.ledger import broadcasts, claims, planning
+from dispatcher.ledger import broadcasts, claims, leases, planning
 from dispatcher.ledger.claims import Claim
 from dispatcher.log import get
 from dispatcher.model.clock import to_ms
@@ -36,7 +37,7 @@ async def drain(
     ctx: Context, channel: str, *, seconds: float | None = None, stopping: Callable[[], bool] = lambda: False
 ) -> Drained:
     """Claim and hand over due batches of a channel for at most `seconds`, or until `stopping`."""
-    if hold.is_held(ctx):
+    if hold.guard(ctx):
         return Drained(0, 0, more=False)
     limit = ctx.settings.dispatch.drain_seconds if seconds is None else seconds
     ends = ctx.clock.monotonic() + limit
@@ -44,12 +45,19 @@ async def drain(
     def halting() -> bool:
         return stopping() or ctx.clock.monotonic() >= ends
 
-    async with asyncio.TaskGroup() as group:
-        lanes = [group.create_task(_lane(ctx, Channel(channel), halting)) for _ in range(LANES)]
-    done = [lane.result() for lane in lanes]
+    done = await _side_by_side([_lane(ctx, Channel(channel), halting) for _ in range(LANES)])
     if not stopping():
         await reconciling.settle(ctx, Channel(channel))
     return Drained(sum(b for b, _ in done), sum(d for _, d in done), more=not stopping() and is_due(ctx, channel))
+
+
+async def _side_by_side(lanes: Sequence[Coroutine[Any, Any, tuple[int, int]]]) -> list[tuple[int, int]]:
+    """Every lane to its end, also when another fails: its calls under way have answers worth keeping."""
+    done = await asyncio.gather(*lanes, return_exceptions=True)
+    for one in done:
+        if isinstance(one, BaseException):
+            raise one
+    return [one for one in done if not isinstance(one, BaseException)]
 
 
 def is_due(ctx: Context, channel: str) -> bool:
@@ -105,21 +113,22 @@ def _prepare(ctx: Context, claim: Claim, account: Account) -> Work | None:
         rows = claims.rows(tx, claim.broadcast_id, claim.no, claim.version_id, claim.channel)
         rendition = broadcasts.rendition(tx, claim.rendition_id)
         parts = claims.accepted_parts(tx, claim.broadcast_id, claim.no) if claim.channel is Channel.SOCIAL else {}
+        alone = leases.fragile(tx, claim.broadcast_id, claim.no, ctx.settings.dispatch.retry.quarantine_after - 1)
     if planning.batch_hash((r.seq, r.rid, r.address, r.fields) for r in rows) != claim.hash:
         tampering.stop(ctx, claim)
         return None
     by_seq = {row.seq: row for row in rows}
     size = _request_size(claim, account)
     return Work(
-        claim, rendition, account, by_seq, mark, gone, cut(rows, size), _sealer(ctx, claim),
-        max(1, account.settings.in_flight // LANES), parts,
+        claim, rendition, account, by_seq, mark, gone, cut(rows, size, alone), _sealer(ctx, claim),
+        1 if claim.careful else max(1, account.settings.in_flight // LANES), parts,
     )  # fmt: skip
 
 
 def _request_size(claim: Claim, account: Account) -> int:
     asked = account.settings.recipients_per_request or claim.request_size
     size = max(1, min(asked, account.provider.recipients_per_request))
-    return 1 if claim.crashes >= 2 else size
+    return 1 if claim.careful else size
 
 
 def _sealer(ctx: Context, claim: Claim) -> Sealer:

@@ -7,16 +7,17 @@ somebody proves it.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
+from sqlalchemy.exc import DBAPIError
 
-from dispatcher.ledger import claims
+from dispatcher.ledger import claims, leases
 from dispatcher.ledger.claims import Claim, Request
-from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.engine import Tx, is_transient
 from dispatcher.log import get
 from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.kinds import Channel
@@ -26,9 +27,14 @@ from dispatcher.services import outcomes
 from dispatcher.services.context import Account, Context
 from dispatcher.services.envelopes import Sealer
 from dispatcher.services.outcomes import Finished
+from dispatcher.wire import begin_before
 
 FRESH_SECONDS = 0.5
 """A call not begun this long after its intent is not made."""
+BEGIN_SECONDS = 1.0
+"""A request whose first byte is not written this long after the call began (no connection) is not written at all."""
+AWAY_SECONDS = 0.2
+"""Pause before a ledger that is busy or away is asked again."""
 FLUSH_SECONDS = 0.05
 """Outcomes wait this long at most for others to be written with."""
 
@@ -68,7 +74,7 @@ async def hand_over(ctx: Context, work: Work, halting: Callable[[], bool]) -> No
             if running:
                 done, running = await asyncio.wait(running, timeout=FLUSH_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 work.finished.extend(task.result() for task in done)
-            _flush(ctx, work, last=not running)
+            await _flush(ctx, work, last=not running)
             if not running and not (work.todo and not work.halted and not halting()):
                 return
     finally:
@@ -81,13 +87,28 @@ def _has_room(work: Work, running: int) -> bool:
     return running == 0 or work.window - running >= max(1, work.window // 4)
 
 
-def _flush(ctx: Context, work: Work, *, last: bool) -> None:
+async def _flush(ctx: Context, work: Work, *, last: bool) -> None:
     many = max(8, work.window // 4)
     if work.finished and (last or len(work.finished) >= many or _oldest(ctx, work) > FLUSH_SECONDS):
         finished, work.finished = work.finished, []
-        outcomes.write(ctx, work.claim, work.account, finished)
+        await _write(ctx, work, finished)
         for one in finished:
             _follow_up(work, one)
+
+
+async def _write(ctx: Context, work: Work, finished: Sequence[Finished]) -> None:
+    """Answers are not thrown away because the ledger is busy or away: they are written again until the lease ends."""
+    until = ctx.clock.monotonic() + ctx.settings.dispatch.lease_seconds
+    while True:
+        try:
+            outcomes.write(ctx, work.claim, work.account, finished)
+        except DBAPIError as error:
+            if not is_transient(error) or ctx.clock.monotonic() > until:
+                raise
+            log.warning("outcomes_wait_for_the_ledger", error=type(error.orig).__name__)
+            await asyncio.sleep(AWAY_SECONDS)
+        else:
+            return
 
 
 def _oldest(ctx: Context, work: Work) -> float:
@@ -120,16 +141,36 @@ async def _start(ctx: Context, work: Work, room: int) -> set[asyncio.Task[Finish
     if not chosen:
         return set()
     try:
-        intended = _intend(ctx, work, chosen)
+        part = len(work.parts) + 1
+        sealed = _seal(ctx, work, chosen, part)
+        intended = _intend(ctx, work, chosen, part)
     except LeaseLost:
+        work.halted = True
+        return set()
+    except DBAPIError as error:
+        # Whether it was committed is not known: the lease runs out, and what it named becomes unknown.
+        if not is_transient(error):
+            raise
+        log.warning("intent_without_ledger", error=type(error.orig).__name__)
         work.halted = work.lost = True
         return set()
     begun = ctx.clock.monotonic()
     expires = from_ms(work.claim.expires_at)
     return {
-        asyncio.create_task(_call(ctx, work, request, seqs, envelopes, expires, begun))
-        for request, seqs, envelopes in intended
+        asyncio.create_task(_call(ctx, work, request, seqs, [sealed[seq] for seq in seqs], expires, begun))
+        for request, seqs in intended
     }
+
+
+def _seal(ctx: Context, work: Work, chosen: Sequence[list[int]], part: int) -> dict[int, Envelope]:
+    """Envelopes before the intent, so that a crash over one of them leaves nobody unknown."""
+    seqs = [seq for some in chosen for seq in some]
+    if work.claim.careful:
+        with ctx.ledger.write() as tx:
+            if not leases.suspect(tx, work.claim, seqs[0]):
+                raise LeaseLost
+    envelopes = work.sealer.seal([work.rows[seq] for seq in seqs], part, work.parts.get(part - 1))
+    return dict(zip(seqs, envelopes, strict=True))
 
 
 async def _affordable(ctx: Context, work: Work, room: int) -> list[list[int]]:
@@ -149,7 +190,7 @@ async def _affordable(ctx: Context, work: Work, room: int) -> list[list[int]]:
     return chosen
 
 
-def _intend(ctx: Context, work: Work, chosen: Sequence[list[int]]) -> list[tuple[Request, list[int], list[Envelope]]]:
+def _intend(ctx: Context, work: Work, chosen: Sequence[list[int]], part: int) -> list[tuple[Request, list[int]]]:
     """The intent transaction: under the locked control row, take out who has opted out, then write whom we call."""
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
@@ -158,13 +199,11 @@ def _intend(ctx: Context, work: Work, chosen: Sequence[list[int]]) -> list[tuple
             return []
         kept = _without_suppressed(tx, work, chosen)
         ids = claims.attempt_ids(tx, len(kept))
-        part = len(work.parts) + 1
         requests = [Request(i, seqs[0], seqs[-1], len(seqs), part) for i, seqs in zip(ids, kept, strict=True)]
         lease = now + ctx.settings.dispatch.lease_seconds * 1000
         if requests and not claims.intend(tx, work.claim, work.account.name, requests, now, lease):
             raise LeaseLost
-    sealed = (work.sealer.seal([work.rows[seq] for seq in seqs], part, work.parts.get(part - 1)) for seqs in kept)
-    return list(zip(requests, kept, sealed, strict=True))
+    return list(zip(requests, kept, strict=True))
 
 
 class LeaseLost(Exception):
@@ -207,6 +246,7 @@ async def _call(
 
 async def _within_deadline(work: Work, envelopes: Sequence[Envelope], expires_at: datetime) -> Sequence[Outcome]:
     try:
+        begin_before(asyncio.get_running_loop().time() + BEGIN_SECONDS)
         async with asyncio.timeout(work.account.settings.timeout + 1.0):
             found = await work.account.provider.send(work.rendition, envelopes, expires_at=expires_at)
     except TimeoutError:
@@ -219,7 +259,13 @@ async def _within_deadline(work: Work, envelopes: Sequence[Envelope], expires_at
     return found
 
 
-def cut(rows: Sequence[Row[Any]], size: int) -> deque[list[int]]:
-    """Waiting deliveries of a batch as requests of up to `size`, in order."""
-    waiting = [row.seq for row in rows if row.state == 0]
-    return deque(waiting[i : i + size] for i in range(0, len(waiting), size))
+def cut(rows: Sequence[Row[Any]], size: int, alone: Set[int] = frozenset()) -> deque[list[int]]:
+    """Waiting deliveries of a batch as requests of up to `size`, in order; those in `alone` each by itself."""
+    requests: deque[list[int]] = deque()
+    for seq in (row.seq for row in rows if row.state == 0):
+        last = requests[-1] if requests else []
+        if not last or len(last) >= size or seq in alone or last[-1] in alone:
+            requests.append([seq])
+        else:
+            last.append(seq)
+    return requests

@@ -1,6 +1,6 @@
 """The tick: once a second it looks what is due and rings. Any number may run; alone it can finish everything."""
 
-from dispatcher.ledger import broadcasts, claims, controls, events, sweeps
+from dispatcher.ledger import broadcasts, controls, events, leases, sweeps
 from dispatcher.ledger.engine import Tx
 from dispatcher.log import get
 from dispatcher.model.clock import to_ms
@@ -33,11 +33,12 @@ def break_leases(ctx: Context, now: int) -> int:
     """Batches of silent workers come back; what they were handing over is unknown. How many batches."""
     silent_since = now - int(ctx.settings.dispatch.grace_seconds * 1000)
     with ctx.ledger.read() as tx:
-        if not claims.any_lease_expired(tx, silent_since):
+        if not leases.any_expired(tx, silent_since):
             return 0
     with ctx.ledger.write() as tx:
-        found = claims.expired_leases(tx, silent_since)
-        lost = sum(claims.break_lease(tx, broadcast, no, now) for broadcast, no in found)
+        found = leases.expired(tx, silent_since)
+        limit = ctx.settings.dispatch.retry.quarantine_after
+        lost = sum(leases.break_lease(tx, broadcast, no, now, limit) for broadcast, no in found)
     if found:
         log.warning("leases_broken", batches=len(found), unknown=lost)
     return len(found)

@@ -227,6 +227,7 @@ CREATE TABLE batch (
     due_at BIGINT NOT NULL DEFAULT 0,
     tries INTEGER NOT NULL DEFAULT 0,
     crashes INTEGER NOT NULL DEFAULT 0,
+    suspect INTEGER,
     waiting INTEGER NOT NULL,
     suppressed INTEGER NOT NULL DEFAULT 0,
     fallback INTEGER NOT NULL DEFAULT 0,
@@ -383,4 +384,4 @@ CREATE TABLE signal (
     done SMALLINT NOT NULL DEFAULT 0
 );
 CREATE INDEX signal_of_post ON signal (post_id);
-CREATE INDEX signal_opened ON signal (tool, source, received_at) WHERE outcome = 'opened';
+CREATE INDEX signal_outcome ON signal (tool, source, outcome, received_at);

@@ -1,0 +1,106 @@
+"""Leases of workers that fell silent, and deliveries on which workers fall: what a crash leaves behind.
+
+A crash before the intent leaves deliveries waiting, a crash after it leaves them unknown. Two crashes in a row with
+one batch make the next worker careful: it writes down each delivery as the suspect before it touches it, and takes
+it alone. So a third crash has a name.
+"""
+
+from dispatcher.ledger.claims import Claim, recount
+from dispatcher.ledger.engine import Tx
+from dispatcher.model.broadcast import BATCH
+
+QUARANTINED = "quarantined: {n} workers crashed on it"
+
+
+def any_expired(tx: Tx, before: int) -> bool:
+    """Whether some worker has been silent since before this instant."""
+    return tx.one("SELECT 1 FROM batch WHERE owner IS NOT NULL AND lease_until < :t LIMIT 1", t=before) is not None
+
+
+def expired(tx: Tx, before: int) -> list[tuple[int, int]]:
+    """Batches whose worker has been silent since before this instant: (broadcast_id, no)."""
+    suffix = "" if tx.is_sqlite else " FOR UPDATE SKIP LOCKED"
+    found = tx.all(
+        f"SELECT broadcast_id, no FROM batch WHERE owner IS NOT NULL AND lease_until < :before"
+        f" ORDER BY broadcast_id, no LIMIT 200{suffix}",
+        before=before,
+    )
+    return [(row.broadcast_id, row.no) for row in found]
+
+
+def break_lease(tx: Tx, broadcast_id: int, no: int, now: int, quarantine_after: int) -> int:
+    """Take a silent worker's batch away. What it was handing over is unknown, never unsent; how many those are."""
+    tx.change(
+        "UPDATE batch SET owner = NULL, lease_until = NULL, fence = fence + 1, crashes = crashes + 1"
+        " WHERE broadcast_id = :b AND no = :no",
+        b=broadcast_id, no=no,
+    )  # fmt: skip
+    lost = tx.change(
+        "UPDATE delivery SET state = 4, reason = 'the worker stopped during the call'"
+        " WHERE broadcast_id = :b AND seq BETWEEN :lo AND :hi AND state = 3",
+        b=broadcast_id, lo=no * BATCH, hi=no * BATCH + BATCH - 1,
+    )  # fmt: skip
+    tx.change(
+        "UPDATE attempt SET finished_at = :now, outcome = 'lost' WHERE broadcast_id = :b AND no = :no"
+        " AND finished_at IS NULL",
+        now=now, b=broadcast_id, no=no,
+    )  # fmt: skip
+    _quarantine_suspect(tx, broadcast_id, no, quarantine_after)
+    _quarantine_often_lost(tx, broadcast_id, no, quarantine_after)
+    recount(tx, broadcast_id, no, no)
+    return lost
+
+
+def suspect(tx: Tx, claim: Claim, seq: int) -> bool:
+    """A careful worker is about to touch this delivery. False: the batch is no longer its own."""
+    return bool(
+        tx.change(
+            "UPDATE batch SET crashes = CASE WHEN suspect IS NULL OR suspect = :seq THEN crashes ELSE 0 END,"
+            " suspect = :seq WHERE broadcast_id = :b AND no = :no AND fence = :fence AND owner IS NOT NULL",
+            seq=seq, b=claim.broadcast_id, no=claim.no, fence=claim.fence,
+        )
+    )  # fmt: skip
+
+
+def fragile(tx: Tx, broadcast_id: int, no: int, lost_before: int) -> set[int]:
+    """Deliveries that were under way in so many crashes that they go alone from now on."""
+    times = _times_lost(tx, broadcast_id, no)
+    return {seq for seq, count in times.items() if count >= lost_before}
+
+
+def _quarantine_suspect(tx: Tx, broadcast_id: int, no: int, limit: int) -> None:
+    """Before the intent: certainly not sent, and the worker fell on it again and again."""
+    tx.change(
+        "UPDATE delivery SET state = 7, reason = :why WHERE broadcast_id = :b AND state = 0 AND seq ="
+        " (SELECT suspect FROM batch WHERE broadcast_id = :b AND no = :no AND crashes >= :limit)",
+        why=QUARANTINED.format(n=limit), b=broadcast_id, no=no, limit=limit,
+    )  # fmt: skip
+    tx.change(
+        "UPDATE batch SET crashes = 0 WHERE broadcast_id = :b AND no = :no AND crashes >= :limit"
+        " AND suspect IS NOT NULL",
+        b=broadcast_id, no=no, limit=limit,
+    )  # fmt: skip
+
+
+def _quarantine_often_lost(tx: Tx, broadcast_id: int, no: int, limit: int) -> None:
+    """At the call: handed over so many times, the last time alone, and no worker lived to tell."""
+    times = _times_lost(tx, broadcast_id, no)
+    for seq in sorted(seq for seq, count in times.items() if count >= limit):
+        tx.change(
+            "UPDATE delivery SET state = 7, reason = :why WHERE broadcast_id = :b AND seq = :seq AND state = 4"
+            " AND EXISTS (SELECT 1 FROM attempt a WHERE a.broadcast_id = :b AND a.no = :no"
+            " AND a.id = delivery.attempt_id AND a.size = 1 AND a.outcome = 'lost')",
+            why=QUARANTINED.format(n=limit), b=broadcast_id, no=no, seq=seq,
+        )  # fmt: skip
+
+
+def _times_lost(tx: Tx, broadcast_id: int, no: int) -> dict[int, int]:
+    found = tx.all(
+        "SELECT first_seq, last_seq FROM attempt WHERE broadcast_id = :b AND no = :no AND outcome = 'lost'",
+        b=broadcast_id, no=no,
+    )  # fmt: skip
+    times: dict[int, int] = {}
+    for row in found if len(found) > 1 else ():
+        for seq in range(row.first_seq, row.last_seq + 1):
+            times[seq] = times.get(seq, 0) + 1
+    return times
