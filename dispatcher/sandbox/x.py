@@ -153,7 +153,8 @@ class X:
         since = int(query.get("since_id", "0")) if query.get("since_id", "0").isdecimal() else 0
         found = [post for post in reversed(self.posts[owner.name])
                  if post.accepted <= visible and int(post.id) > since and _after(post, query)]  # fmt: skip
-        shown = [_view(post) for post in found[: int(size)]]
+        fields = query.get("tweet.fields", "").split(",")
+        shown = [_view(post, fields) for post in found[: int(size)]]
         meta: dict[str, Any] = {"result_count": len(shown)}
         if not shown:
             return Answer(200, orjson.dumps({"meta": meta}))
@@ -188,9 +189,13 @@ def _after(post: Post, query: Mapping[str, str]) -> bool:
         return True
 
 
-def _view(post: Post) -> dict[str, Any]:
+def _view(post: Post, fields: list[str]) -> dict[str, Any]:
     created = datetime.fromtimestamp(post.accepted_at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return {"id": post.id, "text": post.text, "created_at": created, "edit_history_tweet_ids": [post.id]}
+    shown: dict[str, Any] = {"id": post.id, "text": post.text, "created_at": created}
+    shown["edit_history_tweet_ids"] = [post.id]
+    if post.reply_to and "referenced_tweets" in fields:
+        shown["referenced_tweets"] = [{"type": "replied_to", "id": post.reply_to}]
+    return shown
 
 
 def _invalid(message: str) -> Answer:
