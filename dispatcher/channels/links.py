@@ -27,8 +27,8 @@ _MAY_PRECEDE = re.compile(rf"[^A-Za-z0-9@＠$#＃{_NEVER}]")
 _PORT = re.compile(r":[0-9]+")
 _GENERAL = rf"[{_WORDY}!*';:=+,.$/%#\[\]\-–_~@|&]"
 _PARENS = rf"\((?:{_GENERAL}+|{_GENERAL}*\({_GENERAL}+\){_GENERAL}*)\)"
-_ENDING = rf"(?:[{_WORDY}+\-=_#/]|{_PARENS})"
-_PATH = re.compile(rf"/(?:{_GENERAL}*(?:{_PARENS}{_GENERAL}*)*{_ENDING}|@{_GENERAL}+/)*")
+_ENDING = rf"[{_WORDY}+\-=_#/]"
+_PATH = re.compile(rf"/(?:{_GENERAL}*(?:{_PARENS}{_GENERAL}*)*{_ENDING}|{_PARENS}|@{_GENERAL}+/)*")
 _QUERY_TEXT = r"\?[A-Za-z0-9!?*'@();:&=+$/%#\[\]\-_.,~|]*[A-Za-z0-9\-_&=#/]"
 _QUERY = re.compile(_QUERY_TEXT)
 _SHORTENED = re.compile(rf"https?://t\.co/([a-z0-9]+)(?:{_QUERY_TEXT})?", re.IGNORECASE | re.ASCII)
@@ -143,7 +143,8 @@ def _first_from(text: str, start: int, stop: int, ends: dict[int, int], taken: i
         for link_start in _starts(text, at, taken):
             domain_end = _domain_end(text, at, stop, ends)
             if domain_end is not None:
-                return _extended(text, link_start, at, domain_end)
+                before = text[link_start - 1] if _preceded(text, link_start, taken) else ""
+                return _extended(text, before, link_start, at, domain_end)
     return None
 
 
@@ -159,10 +160,13 @@ def _starts(text: str, at: int, taken: int) -> Iterator[int]:
 
 
 def _free_before(text: str, at: int, taken: int) -> bool:
+    """Whether a link may start here. Beyond U+FFFF X's rules see two halves, and the first counts as what precedes."""
+    return at == 0 or text[at] > "\uffff" or _preceded(text, at, taken)
+
+
+def _preceded(text: str, at: int, taken: int) -> bool:
     """Whether the character before lets a link start; it may not belong to the link before."""
-    if at == 0:
-        return True
-    return at - 1 >= taken and bool(_MAY_PRECEDE.match(text, at - 1))
+    return at > taken and bool(_MAY_PRECEDE.match(text, at - 1))
 
 
 def _has_tld(text: str, start: int, stop: int) -> bool:
@@ -216,7 +220,7 @@ def _may_follow(text: str, at: int) -> bool:
     return at >= len(text) or not (text[at] in "@+-" or (text[at].isascii() and text[at].isalnum()))
 
 
-def _extended(text: str, start: int, domain_start: int, domain_end: int) -> _Found:
+def _extended(text: str, before: str, start: int, domain_start: int, domain_end: int) -> _Found:
     """Port, path and query behind the domain."""
     port = _PORT.match(text, domain_end)
     at = port.end() if port else domain_end
@@ -224,7 +228,7 @@ def _extended(text: str, start: int, domain_start: int, domain_end: int) -> _Fou
     path_end = path.end() if path else at
     query = _QUERY.match(text, path_end)
     return _Found(
-        before=text[start - 1 : start],
+        before=before,
         start=start,
         domain=Link(domain_start, domain_end),
         path=Link(at, path_end),

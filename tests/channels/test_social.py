@@ -57,6 +57,8 @@ def oracle():
         ("https://t.co/abc?x=1", 23),
         ("http://example.com/日本", 27),
         ("a.co b.co", 47),
+        ("example.com/a(b)c.((d))", 29),
+        ("@user😀.co.uk!", 33),
     ],
 )
 def test_weights(text, weight):
