@@ -1,11 +1,10 @@
 """From a stored broadcast to what the composer is handed: facts in layers, the organisation's words, the locales."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from dispatcher.compose.brief import Brief, Organisation
 from dispatcher.compose.facts import read_facts
-from dispatcher.compose.rendering import render
 from dispatcher.ledger import incidents, planning
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast
@@ -45,9 +44,10 @@ def organisation(ctx: Context) -> Organisation:
     )
 
 
-def renditions(ctx: Context, tx: Tx, broadcast: Broadcast, template: Template) -> list[Rendition]:
-    """Every rendition of a broadcast as its facts, audience and settings stand now."""
-    return render(template, brief(ctx, tx, broadcast, template))
+def sendable(broadcast: Broadcast, rendered: Iterable[Rendition]) -> list[Rendition]:
+    """What will be handed over: people get their language, our own accounts speak the organisation's."""
+    default = broadcast.plan.default_locale
+    return [one for one in rendered if one.channel.counts_people or one.locale == default]
 
 
 def brief(ctx: Context, tx: Tx, broadcast: Broadcast, template: Template) -> Brief:

@@ -124,7 +124,7 @@ def _examine(ctx: Context, ref: str) -> tuple[CheckResult, Broadcast, list[Rendi
         refused = CheckResult(broadcast.ref, broadcast.mode, (broken, *findings), broadcast.audience_size or 0)
         return refused, broadcast, []
     findings += [_linted(found) for found in lint(template, brief, composed)]
-    rendered = list(composed.renditions)
+    rendered = briefing.sendable(broadcast, composed.renditions)
     with ctx.ledger.read() as tx:
         plans = _plans(ctx, tx, broadcast, template, rendered, findings)
         size = _people(tx, broadcast)
@@ -164,7 +164,7 @@ def renditions_now(ctx: Context, ref: str) -> tuple[Broadcast, Template, list[Re
         template = ctx.catalogue.get(broadcast.template_id)
         stored = list(broadcasts.renditions(tx, broadcast.id).values()) if broadcast.digest else []
         brief = briefing.brief(ctx, tx, broadcast, template)
-    return broadcast, template, stored or render(template, brief)
+    return broadcast, template, stored or briefing.sendable(broadcast, render(template, brief))
 
 
 def preview(ctx: Context, ref: str, recipient: str | None = None) -> list[Preview]:
@@ -177,13 +177,10 @@ def preview(ctx: Context, ref: str, recipient: str | None = None) -> list[Previe
     for why, row in chosen:
         for one in rendered:
             reads = words.get(row.locale if row is not None else None, broadcast.plan.default_locale)
-            if one.locale == reads and (row is not None or not one.channel.counts_people):
+            if one.locale == reads and one.channel.counts_people:
                 previews.append(measuring.preview_of(one, why, row, Preview))
     posts = [one for one in rendered if not one.channel.counts_people]
-    seen = {p.channel for p in previews}
-    previews += [
-        measuring.preview_of(one, "our own accounts", None, Preview) for one in posts if one.channel not in seen
-    ]
+    previews += [measuring.preview_of(one, "our own accounts", None, Preview) for one in posts]
     return previews
 
 
