@@ -29,6 +29,8 @@ CANVAS_WORDS = ("chord", "group", "chain", "chunks", "signature")
 CANVAS = {f"celery{room}.{word}" for room in ("", ".canvas") for word in CANVAS_WORDS}
 PUBLIC_ROUTES = {
     ("POST", "/webhooks/{account}"),
+    ("POST", "/signals/{tool}/{source}"),
+    ("OPTIONS", "/signals/{tool}/{source}"),
     ("POST", "/unsubscribe/{token}"),
     ("GET", "/unsubscribe/{token}"),
     ("GET", "/healthz"),

@@ -1,7 +1,7 @@
 """The three tasks. Each looks at the ledger, does what is due for about two seconds, and rings again for the rest."""
 
 from dispatcher.doorbell import APPLY_EVENTS, DRAIN, TICK
-from dispatcher.services import dispatch, events, ticking
+from dispatcher.services import dispatch, events, signals, ticking
 from workers.app import app, here
 from workers.schedule import SECONDS
 
@@ -18,9 +18,9 @@ def drain(channel: str) -> None:
 
 @app.task(name=APPLY_EVENTS)
 def apply_events() -> None:
-    """Apply the provider events that were stored."""
+    """Apply the provider events and the signals that were stored."""
     ctx = here().ctx
-    if events.apply(ctx):
+    if any([events.apply(ctx), signals.apply(ctx)]):
         ctx.doorbell.ring_events()
 
 

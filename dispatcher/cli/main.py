@@ -25,6 +25,8 @@ NOUNS = {
     "incident": ("dispatcher.cli.incident", "What happened: open, update, promise, close."),
     "fact": ("dispatcher.cli.fact", "What is known about an incident, and how surely."),
     "broadcast": ("dispatcher.cli.broadcast", "Draft, check, approve, send and account for a message."),
+    "signal": ("dispatcher.cli.signal", "Incident tools: their secrets, what they posted, once more."),
+    "playbook": ("dispatcher.cli.playbook", "What a signal opens, promises and drafts."),
     "channel": ("dispatcher.cli.channel", "List, freeze, thaw and probe channels."),
     "reconcile": ("dispatcher.cli.reconcile", "Ask vendors about deliveries whose answer was lost."),
     "ledger": ("dispatcher.cli.ledger", "Recount every sum from its rows."),

@@ -18,7 +18,7 @@ from dispatcher.intake import fields
 from dispatcher.intake.fields import Path as Expression
 from dispatcher.model.incident import Phase, Visibility
 from dispatcher.model.kinds import Channel, FactState, Severity
-from dispatcher.model.signal import Signal, SignalKind
+from dispatcher.model.signal import Signal
 from dispatcher.resources import read_toml
 
 _HOLE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
@@ -249,10 +249,3 @@ def _told(place: Sequence[int | str], what: str, lines: Mapping[str, int]) -> st
     key = ".".join(str(part) for part in place if not isinstance(part, int))
     line = f" (line {lines[key]})" if key in lines else ""
     return f"{'.'.join(map(str, place))}{line}: {what.removeprefix('Value error, ')}"
-
-
-MOMENTS: Mapping[SignalKind, Moment] = {
-    SignalKind.MITIGATED: Moment.MITIGATED,
-    SignalKind.RESOLVED: Moment.RESOLVED,
-    SignalKind.CANCELLED: Moment.RESOLVED,
-}

@@ -83,11 +83,7 @@ class Tool(Protocol):
 
 
 Ask = Callable[[str], Awaitable[bytes]]
-"""Fetches an https address within a deadline, without redirects; raises Unreachable."""
-
-
-class Unreachable(Exception):
-    """What had to be asked while a post was open gave no answer: the sender is told to try again."""
+"""Fetches an https address within a deadline, without redirects, and raises when it cannot."""
 
 
 @runtime_checkable

@@ -233,13 +233,13 @@ def joined(tx: Tx, playbook: str, join_key: str) -> int | None:
     return None if found is None else int(found)
 
 
-def opened_since(tx: Tx, tool: str, source: str, at: int) -> int:
-    """How many incidents a source has opened since then."""
+def outcomes_since(tx: Tx, tool: str, source: str, outcome: str, at: int) -> int:
+    """How many signals of a source have come to this since then."""
     return int(
         tx.scalar(
-            "SELECT count(*) FROM signal WHERE tool = :tool AND source = :source AND outcome = 'opened'"
+            "SELECT count(*) FROM signal WHERE tool = :tool AND source = :source AND outcome = :outcome"
             " AND received_at >= :at",
-            tool=tool, source=source, at=at,
+            tool=tool, source=source, outcome=outcome, at=at,
         )
     )  # fmt: skip
 

@@ -45,6 +45,12 @@ class TooMany(DispatcherError):
         self.wait = wait
 
 
+class AskAgain(DispatcherError):
+    """A post cannot be dealt with now; its sender should post it again."""
+
+    default_code = "E-HTTP-AWAY"
+
+
 @dataclass(slots=True)
 class Pace:
     """Tokens of one source in this process: a burst of two seconds' worth."""
@@ -134,6 +140,11 @@ def known(tool_name: str) -> bool:
     return tool_name in tool.kinds()
 
 
+def greeting(door: Door, headers: Mapping[str, str]) -> Mapping[str, str]:
+    """What a sender that asks first is told; empty where it asked nothing that this tool knows."""
+    return door.reader.greet(headers) if isinstance(door.reader, tool.Greets) else {}
+
+
 def settings_of(ctx: Context, tool_name: str, source: str) -> ToolSettings:
     """What the site says about a source; the usual where it says nothing."""
     block = ctx.settings.signals.get(source, {})
@@ -162,22 +173,22 @@ def address(ctx: Context, tool_name: str, source: str) -> str:
 
 
 def add_secret(
-    ctx: Context, actor: Person, tool_name: str, source: str, *, value: str = "", form: SecretForm | None = None
+    ctx: Context, actor: Person, tool_name: str, source: str, *, value: str = "", form: str | None = None
 ) -> Made:
     """A further secret; the third retires the oldest. Without a value one is made, and told this once."""
     require(actor, Right.MANAGE_SIGNALS)
-    form = _form(ctx, tool_name, source, form)
+    kind = _form(ctx, tool_name, source, form)
     given, brought = value.strip() or randomness.token_urlsafe(32), bool(value.strip())
-    _require_strong(given, form)
+    _require_strong(given, kind)
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
-        kept = _kept(ctx, tx, form, f"{tool_name}/{source}", given)
-        signals.add_secret(tx, tool_name, source, form, kept, actor.id, now)
+        kept = _kept(ctx, tx, kind, f"{tool_name}/{source}", given)
+        signals.add_secret(tx, tool_name, source, kind, kept, actor.id, now)
         signals.keep_newest(tx, tool_name, source, AT_ONCE, now)
         valid = sum(1 for row in signals.secrets(tx) if (row.tool, row.source) == (tool_name, source))
         broadcasts.note_act(tx, "signal secret added", now, person_id=actor.id, detail=f"{tool_name}/{source}")
     where = address(ctx, tool_name, source)
-    with_token = f"{where}.{given}" if form is SecretForm.TOKEN and not brought else ""
+    with_token = f"{where}.{given}" if kind is SecretForm.TOKEN and not brought else ""
     return Made(tool_name, source, "" if brought else given, where, with_token, valid)
 
 
@@ -198,7 +209,7 @@ def _kept(ctx: Context, tx: Tx, form: SecretForm, place: str, value: str) -> str
     return sealing.sealed(ctx, tx, place, value) if form is SecretForm.KEY else proof.token_hash(value).hex()
 
 
-def _form(ctx: Context, tool_name: str, source: str, form: SecretForm | None) -> SecretForm:
+def _form(ctx: Context, tool_name: str, source: str, wanted: str | None) -> SecretForm:
     if not SOURCE.fullmatch(source):
         raise UsageError(f"{source!r} is no source name.", mend="Use lower-case letters, digits, - and _: eu-prod")
     kind = tool.load(tool_name)
@@ -209,9 +220,9 @@ def _form(ctx: Context, tool_name: str, source: str, form: SecretForm | None) ->
             why=kind.signs,
             mend=f"Name whom to expect in [signals.{source}].",
         )
-    if form is not None and form not in kind.forms:
-        raise UsageError(f"{kind.title} cannot prove itself with a {form}.", why=kind.signs)
-    return form or kind.forms[0]
+    if wanted is not None and wanted not in kind.forms:
+        raise UsageError(f"{kind.title} cannot prove itself with a {wanted}.", why=kind.signs)
+    return SecretForm(wanted) if wanted else kind.forms[0]
 
 
 def _require_strong(value: str, form: SecretForm) -> None:

@@ -31,7 +31,7 @@ def seal_of(tx: Tx) -> str | None:
 def sealed(ctx: Context, tx: Tx, label: str, value: str) -> str:
     """The value so that only `opened` with the same label and this site's key gives it back."""
     key = _key(ctx, seal_of(tx), make=True)
-    meta.put_once(tx, _MARK, _mark(key))
+    _key(ctx, meta.put_once(tx, _MARK, _mark(key)), make=False)
     nonce = os.urandom(_NONCE_BYTES)
     return base64.b64encode(nonce + AESGCM(key).encrypt(nonce, value.encode(), label.encode())).decode()
 

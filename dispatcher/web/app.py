@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from dispatcher.services.context import Context
-from dispatcher.web import answers, health, unsubscribe, webhooks
+from dispatcher.web import answers, health, signals, unsubscribe, webhooks
 from dispatcher.web.headers import SecurityHeaders
 from dispatcher.web.pages import STYLE_SOURCE
 from dispatcher.web.threads import Threads
@@ -21,11 +21,13 @@ def create(ctx: Context) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await looks.run("start", ctx.doorbell.waiting)  # loads the broker's client before the first post needs it
         yield
+        await ctx.wire.close()
         threads.close()
         looks.close()
 
     app = FastAPI(title="dispatcher", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.include_router(webhooks.router(ctx, threads))
+    app.include_router(signals.router(ctx, threads))
     app.include_router(unsubscribe.router(ctx, threads))
     app.include_router(health.router(ctx, looks))
     answers.install(app)
