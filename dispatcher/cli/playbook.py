@@ -20,7 +20,7 @@ def list_all(session: Session) -> None:
     from dispatcher.services import playbooks
 
     shelf = playbooks.shelf(session.ctx)
-    told = [
+    told: list[dict[str, Any]] = [
         {"id": p.id, "title": p.title, "order": p.order, "enabled": p.enabled, **playbooks.describe(p)}
         for p in shelf.playbooks
     ]
@@ -48,19 +48,20 @@ def _words(one: dict[str, Any]) -> str:
     trial = one["trial"]
     if not isinstance(trial, dict):
         return f"{head}\nNo playbook is for it: nothing would be opened."
-    drafts = [
-        f"{d['template']} for {d['audience'] or 'our accounts'} when {' or '.join(d['on'])}" for d in trial["drafts"]
-    ]
     shown = {
         "playbook": trial["playbook"],
         "incident": f"{trial['title']} ({trial['severity']}, {trial['phase']}, {trial['visibility']})",
         "joins": trial["join_key"],
         "next word": f"within {trial['promise_minutes']} minutes" if trial["promise_minutes"] else "not promised",
         "believed": "; ".join(f"{name}: {_said(value)}" for name, value in trial["facts"].items()),
-        "drafts": "; ".join(drafts) or "none",
+        "drafts": "; ".join(map(_draft, trial["drafts"])) or "none",
         "to be told": ", ".join(trial["tells"]),
     }
     return f"{head}\n{pairs({name: text for name, text in shown.items() if text})}"
+
+
+def _draft(one: dict[str, Any]) -> str:
+    return f"{one['template']} for {one['audience'] or 'our accounts'} when {' or '.join(one['on'])}"
 
 
 def _said(value: Any) -> str:

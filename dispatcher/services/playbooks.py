@@ -69,7 +69,7 @@ class Trial:
     playbook: str
     title: str
     severity: Severity
-    phase: Phase | None
+    phase: Phase
     visibility: Visibility
     join_key: str
     promise_minutes: int | None
@@ -117,7 +117,7 @@ def trial(book: Playbook, signal: Signal, seen: Mapping[str, Any], source: Visib
         playbook=book.id,
         title=books.fill(book.incident.title, spoken) or "Incident",
         severity=severity,
-        phase=book.phase(signal),
+        phase=book.phase(signal) or Phase.INVESTIGATING,
         visibility=visibility,
         join_key=books.said(fields.pick(book.incident.join, spoken)),
         promise_minutes=book.promise_minutes.get(severity) if public else None,
@@ -209,11 +209,22 @@ def _believe(ctx: Context, book: Playbook, happening: Happening, incident: Incid
         if not raw:
             continue
         telling = Telling(state=state, source=happening.place, as_of=happening.signal.occurred_at)
-        try:
-            facts.set_facts(ctx, PROGRAM, incident.ref, raw, telling)
-            yield f"facts {', '.join(sorted(name for name, _ in raw))}"
-        except DispatcherError as error:
+        yield from _set(ctx, happening, incident, raw, telling)
+
+
+def _set(
+    ctx: Context, happening: Happening, incident: Incident, raw: Mapping[FactKey, object], telling: Telling
+) -> Iterator[str]:
+    """All of them; where one is not fit, the others alone."""
+    try:
+        facts.set_facts(ctx, PROGRAM, incident.ref, raw, telling)
+        yield f"facts {', '.join(sorted(name for name, _ in raw))}"
+    except DispatcherError as error:
+        if len(raw) == 1:
             yield _complain(ctx, happening, "facts", error)
+            return
+        for key, value in raw.items():
+            yield from _set(ctx, happening, incident, {key: value}, telling)
 
 
 def _promise(ctx: Context, book: Playbook, happening: Happening, incident: Incident) -> Iterator[str]:
