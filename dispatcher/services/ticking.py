@@ -1,11 +1,12 @@
 """The tick: once a second it looks what is due and rings. Any number may run; alone it can finish everything."""
 
 from dispatcher.ledger import broadcasts, controls, events, leases, sweeps
+from dispatcher.ledger import signals as ledger_signals
 from dispatcher.ledger.engine import Tx
 from dispatcher.log import get
 from dispatcher.model.clock import to_ms
 from dispatcher.model.states import BroadcastState, ControlState
-from dispatcher.services import hold, reconciling
+from dispatcher.services import hold, reconciling, signals
 from dispatcher.services.context import Context
 from dispatcher.services.dispatch import ensure_accounts, lateness_ms
 
@@ -96,7 +97,7 @@ def _close(tx: Tx, broadcast_id: int, now: int) -> None:
 def _ring(ctx: Context, now: int) -> None:
     with ctx.ledger.read() as tx:
         channels = set(controls.due_channels(tx, now, now - lateness_ms(ctx)))
-        news = events.anything_new(tx)
+        news = events.anything_new(tx) or ledger_signals.anything_new(tx, now)
     channels |= reconciling.due_channels(ctx)
     for channel in sorted(channels):
         ctx.doorbell.ring(channel)
@@ -111,3 +112,4 @@ def _prune(ctx: Context, now: int) -> None:
     kept = ctx.settings.dispatch.event_dedupe_days * 24 * 3600 * 1000
     with ctx.ledger.write() as tx:
         events.prune(tx, now - INBOX_KEPT_MS, now - kept)
+    signals.prune(ctx)

@@ -81,6 +81,7 @@ def module(name, **contents):
 module("dispatcher.bootstrap", build=build)
 module("dispatcher.services.dispatch", drain=drain)
 module("dispatcher.services.events", apply=apply)
+module("dispatcher.services.signals", apply=lambda ctx, **_: False)
 module("dispatcher.services.ticking", tick=tick)
 
 from celery import signals  # noqa: E402
