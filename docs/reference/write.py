@@ -154,7 +154,7 @@ def _command(command: click.Command, call: click.Context, level: int) -> list[st
         return out
     out.append(f"```\n{call.command_path} {' '.join(command.collect_usage_pieces(call))}\n```")
     everywhere = getattr(command, "everywhere", [])
-    own = [p for p in command.get_params(call) if p not in everywhere and p.name != "help"]
+    own = [p for p in command.get_params(call) if p not in everywhere and "--help" not in p.opts]
     rows = [[f"`{record[0]}`", record[1]] for p in own if (record := p.get_help_record(call))]
     return [*out, _table(["option", ""], rows)] if rows else out
 
