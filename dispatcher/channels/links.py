@@ -62,12 +62,14 @@ class _Found(NamedTuple):
 
 
 @cache
-def _tlds() -> tuple[frozenset[str], tuple[str, ...]]:
-    """Top-level domains in ASCII, and those of other scripts with the longest first."""
+def _tlds() -> tuple[frozenset[str], dict[str, tuple[str, ...]]]:
+    """Top-level domains in ASCII, and those of other scripts by first letter with the longest first."""
     lines = Path(__file__).with_name("tlds.txt").read_text(encoding="utf-8").splitlines()
     names = {name for line in lines if not line.startswith("#") for name in line.split()}
-    others = sorted((name for name in names if not name.isascii()), key=len, reverse=True)
-    return frozenset(filter(str.isascii, names)), tuple(others)
+    others: dict[str, tuple[str, ...]] = {}
+    for name in sorted((name for name in names if not name.isascii()), key=len, reverse=True):
+        others[name[0]] = (*others.get(name[0], ()), name)
+    return frozenset(filter(str.isascii, names)), others
 
 
 def find(text: str) -> list[Link]:
@@ -207,11 +209,9 @@ def _tld_end(text: str, at: int, stop: int) -> int | None:
     word = _ASCII_WORD.match(text, at, stop)
     if word and word[0].lower() in plain and _may_follow(text, word.end()):
         return word.end()
-    if not word:
-        rest = text[at : min(stop, at + len(others[0]))].lower()
-        for name in others:
-            if rest.startswith(name) and _may_follow(text, at + len(name)):
-                return at + len(name)
+    for name in others.get(text[at : at + 1].lower(), ()) if not word else ():
+        if text[at : min(stop, at + len(name))].lower() == name and _may_follow(text, at + len(name)):
+            return at + len(name)
     coded = _PUNYCODE.match(text, at, stop)
     return coded.end() if coded else None
 
