@@ -1,6 +1,7 @@
 """What the tick does in sets: fallback, policy for the unknown, completion. Each statement is conditional, so any
 number of ticks may run at once."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import BATCH
 from dispatcher.model.states import DeliveryState
 
+FORGOTTEN = "may have been sent by a copy of this ledger that is lost"
 LOST = "sent again, as its answer was lost: may have come twice"
 
 
@@ -74,6 +76,55 @@ def unknown_due(tx: Tx, channel: str, before: int, limit: int) -> Sequence[Row[A
         " AND (d.reason IS NULL OR d.reason NOT LIKE 'left by policy%') ORDER BY a.started_at LIMIT :limit",
         channel=channel, before=before, limit=limit,
     )  # fmt: skip
+
+
+def still_unknown(tx: Tx, row: Row[Any]) -> bool:
+    """Whether this delivery is still unknown by the very attempt that was read; its batch is locked from here on."""
+    claims.lock_batches(tx, row.broadcast_id, [row.no])
+    found = tx.one(
+        "SELECT 1 FROM delivery WHERE broadcast_id = :b AND seq = :seq AND state = 4 AND attempt_id = :attempt",
+        b=row.broadcast_id, seq=row.seq, attempt=row.attempt_id,
+    )  # fmt: skip
+    return found is not None
+
+
+def doubt(tx: Tx, now: int) -> int:
+    """A lost copy of this ledger may have sent whatever had been released: all that waits is unknown; how many.
+
+    Each batch gets an attempt that stands for the one nobody remembers, so that vendors can be asked as usual.
+    """
+    begun = tx.all(
+        "SELECT b.broadcast_id, b.no, b.channel, b.account, b.size, c.release_at, o.plan FROM batch b"
+        " JOIN control c ON c.broadcast_id = b.broadcast_id AND c.channel = b.channel"
+        " JOIN broadcast o ON o.id = b.broadcast_id"
+        " WHERE c.state IN ('released', 'paused', 'late') AND c.release_at <= :now AND b.waiting + b.fallback > 0"
+        " ORDER BY b.broadcast_id, b.no",
+        now=now,
+    )
+    for batch in begun:
+        _doubt_batch(tx, batch, now)
+    return len(begun)
+
+
+def _doubt_batch(tx: Tx, batch: Row[Any], now: int) -> None:
+    claims.lock_batches(tx, batch.broadcast_id, [batch.no])
+    account = batch.account or next(iter(json.loads(batch.plan)["accounts"].get(batch.channel, ())), "")
+    lo, hi = batch.no * BATCH, batch.no * BATCH + BATCH - 1
+    [attempt] = claims.attempt_ids(tx, 1)
+    part = max(claims.accepted_parts(tx, batch.broadcast_id, batch.no), default=0) + 1 if batch.account else 1
+    tx.insert(
+        "attempt",
+        ("broadcast_id", "no", "id", "first_seq", "last_seq", "size", "part", "account", "fence", "started_at",
+         "finished_at", "outcome", "reason"),
+        [(batch.broadcast_id, batch.no, attempt, lo, lo + batch.size - 1, batch.size, part, account, 0,
+          batch.release_at, now, "doubted", FORGOTTEN)],
+    )  # fmt: skip
+    tx.change(
+        "UPDATE delivery SET state = 4, attempt_id = :attempt, reason = :why"
+        " WHERE broadcast_id = :b AND seq BETWEEN :lo AND :hi AND state IN (0, 2)",
+        attempt=attempt, why=FORGOTTEN, b=batch.broadcast_id, lo=lo, hi=hi,
+    )  # fmt: skip
+    claims.recount(tx, batch.broadcast_id, batch.no, batch.no)
 
 
 def in_state(tx: Tx, broadcast_id: int, state: DeliveryState) -> list[int]:

@@ -1,4 +1,8 @@
-"""The anchor outside the ledger, and the hold of a ledger that is behind it: a restored or copied one sends nothing."""
+"""The anchor outside the ledger, and the hold of a ledger that is behind it: a restored or copied one sends nothing.
+
+What it had released may have been sent by the copy that is lost, so all of that is unknown from the start of the
+hold: vendors and events can still settle it, and nothing of it goes out a second time unless a person says so.
+"""
 
 import fcntl
 import json
@@ -8,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dispatcher.ledger import broadcasts, meta
+from dispatcher.ledger import broadcasts, meta, sweeps
 from dispatcher.model.clock import to_ms
 from dispatcher.model.person import Person
 from dispatcher.people import Right, require
@@ -73,8 +77,11 @@ def _doubt(tx: Any, ctx: Context, anchor: dict[str, Any] | None) -> str | None:
 def _hold(ctx: Context, why: str) -> None:
     with ctx.ledger.write() as tx:
         if meta.get(tx, "hold") is None:
+            now = to_ms(ctx.clock.now())
             meta.put(tx, "hold", why)
-            broadcasts.note_act(tx, "hold begun", to_ms(ctx.clock.now()), door="program", detail=why)
+            batches = sweeps.doubt(tx, now)
+            detail = f"{why} {batches} batches became unknown."
+            broadcasts.note_act(tx, "hold begun", now, door="program", detail=detail)
 
 
 def _site(ctx: Context) -> str:

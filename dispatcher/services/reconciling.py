@@ -14,7 +14,7 @@ from dispatcher.ledger.engine import Tx
 from dispatcher.log import get
 from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.kinds import Channel, Policy
-from dispatcher.model.outcome import Accepted, Outcome, Rejected
+from dispatcher.model.outcome import Accepted, Outcome, OutcomeUnknown, Rejected
 from dispatcher.model.states import DeliveryState
 from dispatcher.provider import AnswersQueries
 from dispatcher.services.context import Context
@@ -22,6 +22,8 @@ from dispatcher.services.envelopes import Sealer
 from dispatcher.services.outcomes import state_after
 
 ROWS = 100
+PATIENCE = 4
+"""Settle times after which a vendor that cannot be asked is asked no longer, and the policy decides."""
 LEFT = "left by policy: told at most once"
 
 log = get(__name__)
@@ -35,10 +37,17 @@ def due_channels(ctx: Context) -> set[str]:
 async def settle(ctx: Context, channel: Channel) -> int:
     """Ask about, or decide, up to ROWS unknown deliveries of a channel; how many were dealt with."""
     rows = _due(ctx, channel, ROWS)
-    for row in rows:
+    for done, row in enumerate(rows):
         answer = await _ask(ctx, channel, row)
+        if isinstance(answer, OutcomeUnknown) and not _overdue(ctx, channel, row):
+            return done  # the vendor cannot say now, which is not the same as having no trace: asked again later
         _decide(ctx, row, answer)
     return len(rows)
+
+
+def _overdue(ctx: Context, channel: Channel, row: Row[Any]) -> bool:
+    waited = to_ms(ctx.clock.now()) - row.started_at
+    return bool(waited > PATIENCE * ctx.settings.dispatch.settle_seconds[channel] * 1000)
 
 
 def _due(ctx: Context, channel: Channel, limit: int) -> Sequence[Row[Any]]:
@@ -66,6 +75,8 @@ async def _ask(ctx: Context, channel: Channel, row: Row[Any]) -> Outcome | None:
 def _decide(ctx: Context, row: Row[Any], answer: Outcome | None) -> None:
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
+        if not sweeps.still_unknown(tx, row):
+            return  # somebody else has settled it meanwhile, or an event has
         if isinstance(answer, Accepted):
             more = row.part < len(broadcasts.rendition(tx, row.rendition_id).posts)
             state = state_after(answer, more_parts=more)
