@@ -19,9 +19,9 @@ MEMORY_BYTES = 512 * 1024 * 1024
 _BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from dispatcher.compose.cage import child; child()"
 
 
-def run(job: object, *, wall: float = WALL_SECONDS) -> list[dict[str, object]]:
-    """What the workshop makes of the job (a `workshop.Job`)."""
-    command = [sys.executable, "-I", "-B", "-c", _BOOT, json.dumps(sys.path)]
+def run(job: object, *, wall: float = WALL_SECONDS, cpu: int = CPU_SECONDS) -> list[dict[str, object]]:
+    """What the workshop makes of the job (a `workshop.Job`). Limits in seconds."""
+    command = [sys.executable, "-I", "-B", "-c", _BOOT, json.dumps(sys.path), str(cpu)]
     try:
         done = subprocess.run(  # noqa: S603 (our own interpreter, our own code)
             command, input=json.dumps(job).encode(), capture_output=True, timeout=wall, env={}, check=False
@@ -36,7 +36,7 @@ def run(job: object, *, wall: float = WALL_SECONDS) -> list[dict[str, object]]:
 def _runaway() -> TemplateError:
     return TemplateError(
         "Rendering the template was given up.",
-        why=f"It took more than {CPU_SECONDS} seconds of work or {MEMORY_BYTES >> 20} MiB of memory.",
+        why=f"It took more than a few seconds of work or {MEMORY_BYTES >> 20} MiB of memory.",
         mend="Look for a loop in a loop, or a huge repeated text, in the template.",
         code="E-TPL-LIMIT",
     )
@@ -54,8 +54,8 @@ def _read(answer: bytes, complaint: bytes) -> list[dict[str, object]]:
 
 
 def child() -> None:
-    """The other side: runs one job from stdin under the limits."""
-    _limit()
+    """The other side: runs one job from stdin under the limits. What renders is loaded here and not by the caller."""
+    _limit(int(sys.argv[2]))
     from dispatcher.compose import workshop
 
     try:
@@ -67,8 +67,8 @@ def child() -> None:
     sys.stdout.write(json.dumps(answer))
 
 
-def _limit() -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
+def _limit(cpu: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":

@@ -5,14 +5,16 @@ A job and its result are plain JSON, since they cross a process border.
 
 import re
 import traceback
-from collections.abc import Callable, Mapping
-from typing import Any, TypedDict
+from collections.abc import Callable, Iterable, Mapping
+from types import CodeType
+from typing import Any, TypeAlias, TypedDict
 
 import mrml
 from babel.lists import format_list
-from jinja2 import BaseLoader, Environment, StrictUndefined, Template, TemplateNotFound, Undefined
+from jinja2 import BaseLoader, Environment, StrictUndefined, Template, TemplateNotFound, Undefined, pass_context
 from jinja2.exceptions import TemplateError as JinjaError
 from jinja2.exceptions import TemplateSyntaxError
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from dispatcher.compose import grammar
@@ -70,6 +72,9 @@ class Made(TypedDict):
     slots: list[list[str | None]]
 
 
+_Compiled: TypeAlias = dict[tuple[str, bool], CodeType]
+
+
 class _Slots:
     """Gives each recipient field of a part its tag; the same field with the same default keeps its tag."""
 
@@ -89,30 +94,38 @@ class _Slots:
 
 
 class _Loader(BaseLoader):
-    """Loads sources through the grammar, so that included and inherited parts are checked as well."""
+    """Loads sources through the grammar, so that included and inherited parts are checked as well.
 
-    def __init__(self, sources: Mapping[str, str], aliases: Mapping[str, str], known: frozenset[str]) -> None:
-        self._sources, self._aliases, self._known = sources, aliases, known
+    `compiled` is shared by all pieces of a job: a layout is read once for each way of escaping.
+    """
+
+    def __init__(
+        self, sources: Mapping[str, str], aliases: Mapping[str, str], known: frozenset[str], compiled: _Compiled
+    ) -> None:
+        self._sources, self._aliases, self._known, self._compiled = sources, aliases, known, compiled
 
     def load(self, environment: Environment, name: str, globals: Any = None) -> Template:
         name = self._aliases.get(name, name)
         if name not in self._sources:
             raise TemplateNotFound(name)
-        tree = grammar.read(environment, self._sources[name], name, self._known)
-        code = environment.compile(tree, name, name)
-        return environment.template_class.from_code(environment, code, globals or {}, None)
+        key = (name, bool(environment.autoescape))
+        if key not in self._compiled:
+            tree = grammar.read(environment, self._sources[name], name, self._known)
+            self._compiled[key] = environment.compile(tree, name, name)
+        return environment.template_class.from_code(environment, self._compiled[key], globals or {}, None)
 
 
 def make(job: Job) -> list[Made]:
     """Every piece of the job, in order."""
-    return [_make_piece(job, piece) for piece in job["pieces"]]
+    compiled: _Compiled = {}
+    return [_make_piece(job, piece, compiled) for piece in job["pieces"]]
 
 
-def _make_piece(job: Job, piece: Piece) -> Made:
+def _make_piece(job: Job, piece: Piece, compiled: _Compiled) -> Made:
     slots = _Slots(job["nonce"], SlotForm(piece["form"]), piece["slots"])
     context = _context(job, piece)
     environment = _environment(piece, slots)
-    environment.loader = _Loader(job["sources"], job["aliases"][piece["locale"]], frozenset(context))
+    environment.loader = _Loader(job["sources"], job["aliases"][piece["locale"]], frozenset(context), compiled)
     text = _guarded(piece["entry"], lambda: _bounded(environment.get_template(piece["entry"]), context))
     if piece["entry"].endswith(".mjml"):
         text = _mail_html(text, piece["entry"])
@@ -121,7 +134,6 @@ def _make_piece(job: Job, piece: Piece) -> Made:
 
 def _environment(piece: Piece, slots: _Slots) -> Environment:
     """Escaping is decided by the piece, so that a text partial included in a mail is escaped like the rest."""
-    locale = piece["locale"]
     environment = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined,
         autoescape=piece["form"] == SlotForm.HTML,
@@ -131,11 +143,17 @@ def _environment(piece: Piece, slots: _Slots) -> Environment:
     )
     environment.globals = {grammar.SLOT_CALL: slots}
     environment.filters = {name: environment.filters[name] for name in FILTERS}
-    environment.filters["sentence"] = lambda items: format_list([str(i) for i in items], locale=babel_locale(locale))
+    environment.filters["sentence"] = _sentence
     environment.filters["paragraphs"] = lambda text: [p.strip() for p in str(text).split("\n\n") if p.strip()]
     environment.filters["lines"] = lambda text: [line.strip() for line in str(text).split("\n") if line.strip()]
     environment.tests = {name: environment.tests[name] for name in TESTS}
     return environment
+
+
+@pass_context
+def _sentence(context: Context, items: Iterable[object]) -> str:
+    """A list as it stands in a sentence: "a, b and c"."""
+    return format_list([str(item) for item in items], locale=babel_locale(context["locale"]))
 
 
 def _printable(value: object) -> object:

@@ -96,14 +96,6 @@ def broadcast_ids(tx: Tx, number: int) -> list[int]:
     return [row[0] for row in tx.all("SELECT id FROM broadcast WHERE incident_id = :i ORDER BY id", i=number)]
 
 
-def overdue(tx: Tx, at: int) -> list[Incident]:
-    """Open incidents whose promised next word is late."""
-    rows = tx.all(
-        "SELECT * FROM incident WHERE closed_at IS NULL AND next_update_at <= :at ORDER BY next_update_at, id", at=at
-    )
-    return [_incident(row) for row in rows]
-
-
 def _incident(row: Row[Any]) -> Incident:
     return Incident(
         id=row.id,

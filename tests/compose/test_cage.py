@@ -38,7 +38,7 @@ RUNAWAYS = {
 def test_a_runaway_is_given_up(source):
     began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(TemplateError) as caught:
-        cage.run(job(source))
+        cage.run(job(source), cpu=1)
     assert caught.value.code == "E-TPL-LIMIT"
     assert caught.value.mend
     assert time.monotonic() - began < cage.WALL_SECONDS
