@@ -18,6 +18,7 @@ from dispatcher.ledger import meta
 from dispatcher.ledger.migrate import open_ledger
 from dispatcher.model.clock import Clock, SystemClock
 from dispatcher.model.kinds import Mode
+from dispatcher.policy.concurrency import Concurrency
 from dispatcher.policy.limits import Limits
 from dispatcher.provider import load
 from dispatcher.services.context import Account, Context, is_loopback
@@ -44,6 +45,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Context:
         catalogue=Catalogue(resources.folders("templates", settings.templates_dir)),
         doorbell=Doorbell(settings.redis_url, slots=processes),
         limits=Limits(settings.redis_url, time, prefix=f"dispatcher:{ledger_id}", share=processes),
+        concurrency=Concurrency(),
         wire=wire,
         host=socket.gethostname(),
         unusable=unusable,

@@ -8,6 +8,8 @@ from sqlalchemy import Row
 from dispatcher.ledger.engine import Tx
 
 OPEN, BROKEN, PAUSED = "open", "broken", "paused"
+FIRST_WEIGHT, STEP, REST_MS = 10, 3, 20_000
+"""A mended account begins with a tenth of its work and trebles it after each rest."""
 
 
 def ensure(tx: Tx, accounts: Sequence[tuple[str, str]], now: int) -> None:
@@ -31,11 +33,15 @@ def states(tx: Tx) -> dict[str, Row[Any]]:
 
 
 def succeeded(tx: Tx, name: str, now: int) -> None:
-    """A call went through: the account is open again and its failures are forgotten."""
+    """A call went through: failures are forgotten; a broken account opens, and its share of the work grows by steps."""
     tx.change(
         "UPDATE account SET state = 'open', reason = '', failures = 0, opened_at = NULL, probe_at = NULL,"
-        " changed_at = :now WHERE name = :name AND (state = 'broken' OR (state = 'open' AND failures > 0))",
-        name=name, now=now,
+        f" weight = CASE WHEN state = 'broken' THEN {FIRST_WEIGHT} WHEN changed_at > :rested THEN weight"
+        f" WHEN weight * {STEP} > 100 THEN 100 ELSE weight * {STEP} END,"
+        " changed_at = CASE WHEN state = 'open' AND changed_at > :rested THEN changed_at ELSE :now END"
+        " WHERE name = :name AND (state = 'broken' OR (state = 'open' AND (failures > 0"
+        " OR (weight < 100 AND changed_at <= :rested))))",
+        name=name, now=now, rested=now - REST_MS,
     )  # fmt: skip
 
 
@@ -67,7 +73,7 @@ def reopen(tx: Tx, name: str, now: int) -> bool:
     return bool(
         tx.change(
             "UPDATE account SET state = 'open', reason = '', failures = 0, opened_at = NULL, probe_at = NULL,"
-            " changed_at = :now WHERE name = :name AND state <> 'open'",
+            " weight = 100, changed_at = :now WHERE name = :name AND state <> 'open'",
             name=name, now=now,
         )
     )  # fmt: skip

@@ -200,6 +200,7 @@ def _postgresql_engine(url: URL) -> Engine:
         max_overflow=4,
         pool_pre_ping=True,
         pool_recycle=1800,
+        hide_parameters=True,
         connect_args={
             "connect_timeout": 5,
             "keepalives_idle": 10,
@@ -215,6 +216,7 @@ def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(
         url,
         module=sqlite_module(),
+        hide_parameters=True,
         pool_size=4,
         max_overflow=4,
         connect_args={"check_same_thread": False, "timeout": BUSY_MS / 1000},

@@ -10,6 +10,7 @@ from dispatcher.doorbell import Doorbell
 from dispatcher.ledger.engine import Ledger
 from dispatcher.model.clock import Clock
 from dispatcher.model.kinds import Channel
+from dispatcher.policy.concurrency import Concurrency
 from dispatcher.policy.limits import Limits
 from dispatcher.provider import Provider, ProviderSettings
 from dispatcher.settings import Settings
@@ -55,6 +56,7 @@ class Context:
     catalogue: Catalogue
     doorbell: Doorbell
     limits: Limits
+    concurrency: Concurrency
     wire: Wire
     host: str
     unusable: Mapping[str, str] = field(default_factory=dict)

@@ -6,17 +6,21 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Row
+
 from dispatcher.ledger import accounts as account_rows
 from dispatcher.ledger import broadcasts, claims, leases, planning
 from dispatcher.ledger.claims import Claim
 from dispatcher.log import get
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Purpose
+from dispatcher.model.rendition import Rendition
 from dispatcher.policy.retry import wait_seconds
-from dispatcher.services import hold, reconciling, routing, tampering, unsubscribes
+from dispatcher.services import hold, measuring, reconciling, routing, tampering, unsubscribes
 from dispatcher.services.context import Account, Context
 from dispatcher.services.envelopes import Sealer
 from dispatcher.services.handover import Work, cut, hand_over
+from dispatcher.services.routing import Choice
 
 LANES = 2
 """Batches worked on at once, so that the last calls of one overlap the first of the next."""
@@ -92,11 +96,11 @@ def _claim(ctx: Context, channel: Channel) -> Claim | None:
 
 
 async def _work_off(ctx: Context, claim: Claim, halting: Callable[[], bool]) -> int:
-    account = routing.choose(ctx, claim)
-    if account is None:
+    choice = routing.choose(ctx, claim)
+    if choice is None:
         _give_back(ctx, claim, ctx.settings.dispatch.breaker.open_seconds / 4, claim.tries)
         return 0
-    work = _prepare(ctx, claim, account)
+    work = _prepare(ctx, claim, choice)
     if work is None:
         return 0
     await hand_over(ctx, work, halting)
@@ -105,8 +109,9 @@ async def _work_off(ctx: Context, claim: Claim, halting: Callable[[], bool]) -> 
     return work.went
 
 
-def _prepare(ctx: Context, claim: Claim, account: Account) -> Work | None:
+def _prepare(ctx: Context, claim: Claim, choice: Choice) -> Work | None:
     """Read the batch and check that it is the one that was approved."""
+    account = choice.account
     with ctx.ledger.read() as tx:
         mark = claims.suppression_mark(tx)
         gone = claims.suppressed_in_batch(tx, claim)
@@ -121,8 +126,19 @@ def _prepare(ctx: Context, claim: Claim, account: Account) -> Work | None:
     size = _request_size(claim, account)
     return Work(
         claim, rendition, account, by_seq, mark, gone, cut(rows, size, alone), _sealer(ctx, claim),
-        1 if claim.careful else max(1, account.settings.in_flight // LANES), parts,
+        1 if claim.careful or choice.probing else _window(ctx, account), _units(account, rendition, rows), parts,
     )  # fmt: skip
+
+
+def _units(account: Account, rendition: Rendition, rows: Sequence[Row[Any]]) -> int:
+    """What one recipient may cost at most, in units of the account's price: parts of a text, else 1."""
+    if account.channel is not Channel.SMS or not account.settings.spend_cap:
+        return 1
+    return max((measuring.text_parts(rendition, row.fields) for row in rows), default=1)
+
+
+def _window(ctx: Context, account: Account) -> int:
+    return max(1, ctx.concurrency.size(account.name, account.settings.in_flight) // LANES)
 
 
 def _request_size(claim: Claim, account: Account) -> int:

@@ -15,13 +15,13 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.exc import DBAPIError
 
-from dispatcher.ledger import claims, leases
+from dispatcher.ledger import claims, leases, usage
 from dispatcher.ledger.claims import Claim, Request
 from dispatcher.ledger.engine import Tx, is_transient
 from dispatcher.log import get
 from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.kinds import Channel
-from dispatcher.model.outcome import NotSent, Outcome, OutcomeUnknown, Rejected
+from dispatcher.model.outcome import NotSent, Outcome, OutcomeUnknown, Rejected, Throttled
 from dispatcher.model.rendition import Envelope, Rendition
 from dispatcher.services import outcomes
 from dispatcher.services.context import Account, Context
@@ -54,6 +54,7 @@ class Work:
     todo: deque[list[int]]
     sealer: Sealer
     window: int
+    units: int = 1
     parts: dict[int, str] = field(default_factory=dict)
     finished: list[Finished] = field(default_factory=list)
     retry_after: float | None = None
@@ -93,7 +94,15 @@ async def _flush(ctx: Context, work: Work, *, last: bool) -> None:
         finished, work.finished = work.finished, []
         await _write(ctx, work, finished)
         for one in finished:
+            _feel(ctx, work, one)
             _follow_up(work, one)
+
+
+def _feel(ctx: Context, work: Work, one: Finished) -> None:
+    """Let the account's window grow or shrink by this answer."""
+    account = work.account
+    throttled = isinstance(one.outcomes[0], Throttled)
+    ctx.concurrency.answered(account.name, account.settings.in_flight, throttled=throttled, now=one.at)
 
 
 async def _write(ctx: Context, work: Work, finished: Sequence[Finished]) -> None:
@@ -118,6 +127,8 @@ def _oldest(ctx: Context, work: Work) -> float:
 def _follow_up(work: Work, one: Finished) -> None:
     """What a written outcome means for the rest of this batch: a next part, smaller requests, a pause."""
     sample = one.outcomes[0]
+    if one.stale:
+        return
     if len(one.seqs) > 1 and all(isinstance(o, Rejected) and o.isolate for o in one.outcomes):
         half = len(one.seqs) // 2
         work.todo.extendleft((list(one.seqs[half:]), list(one.seqs[:half])))
@@ -131,8 +142,7 @@ def _follow_up(work: Work, one: Finished) -> None:
     work.went += len(one.outcomes) - back
     waits = [o.retry_after for o in one.outcomes if getattr(o, "retry_after", None)]  # type: ignore[attr-defined]
     work.retry_after = max([work.retry_after or 0.0, *waits]) or None
-    if back and not one.stale:
-        work.halted = True
+    work.halted = work.halted or bool(back)
 
 
 async def _start(ctx: Context, work: Work, room: int) -> set[asyncio.Task[Finished]]:
@@ -177,8 +187,9 @@ async def _affordable(ctx: Context, work: Work, room: int) -> list[list[int]]:
     """The next requests that the account's rate allows; sleeps once, shortly, if it allows none yet."""
     chosen: list[list[int]] = []
     rate = work.account.settings.per_second
-    while work.todo and len(chosen) < room:
-        grant = ctx.limits.take(work.account.name, len(work.todo[0]), rate)
+    left = _left_today(ctx, work)
+    while work.todo and len(chosen) < room and left > 0:
+        grant = ctx.limits.take(work.account.name, min(left, len(work.todo[0])), rate)
         if grant.tokens == 0:
             if not chosen:
                 await asyncio.sleep(min(grant.wait, 0.2))
@@ -187,7 +198,24 @@ async def _affordable(ctx: Context, work: Work, room: int) -> list[list[int]]:
         if grant.tokens < len(seqs):
             work.todo.appendleft(seqs[grant.tokens :])
         chosen.append(seqs[: grant.tokens])
+        left -= grant.tokens
+    if not chosen and left <= 0:
+        work.halted, work.came_back = True, 1
+        work.retry_after = usage.seconds_left(to_ms(ctx.clock.now()))
     return chosen
+
+
+def _left_today(ctx: Context, work: Work) -> int:
+    """Recipients that the account's caps still allow; a guess that the intent makes sure of."""
+    settings = work.account.settings
+    if not (settings.per_day or settings.spend_cap):
+        return len(work.rows)
+    with ctx.ledger.read() as tx:
+        recipients, spent = usage.today(tx, work.account.name, to_ms(ctx.clock.now()))
+    by_day = settings.per_day - recipients if settings.per_day else len(work.rows)
+    price = settings.unit_cost * work.units
+    by_money = int((settings.spend_cap - spent) / price + 1e-9) if settings.spend_cap and price else len(work.rows)
+    return max(0, min(by_day, by_money))
 
 
 def _intend(ctx: Context, work: Work, chosen: Sequence[list[int]], part: int) -> list[tuple[Request, list[int]]]:
@@ -198,12 +226,25 @@ def _intend(ctx: Context, work: Work, chosen: Sequence[list[int]], part: int) ->
             work.halted = True
             return []
         kept = _without_suppressed(tx, work, chosen)
+        if not _within_caps(tx, work, kept, now):
+            work.halted, work.came_back, work.retry_after = True, 1, usage.seconds_left(now)
+            return []
         ids = claims.attempt_ids(tx, len(kept))
         requests = [Request(i, seqs[0], seqs[-1], len(seqs), part) for i, seqs in zip(ids, kept, strict=True)]
         lease = now + ctx.settings.dispatch.lease_seconds * 1000
         if requests and not claims.intend(tx, work.claim, work.account.name, requests, now, lease):
             raise LeaseLost
     return list(zip(requests, kept, strict=True))
+
+
+def _within_caps(tx: Tx, work: Work, kept: Sequence[list[int]], now: int) -> bool:
+    """Count these recipients against the account's caps of today. Money is reckoned by the longest this text can be."""
+    settings = work.account.settings
+    if not kept or not (settings.per_day or settings.spend_cap):
+        return True
+    recipients = sum(map(len, kept))
+    cost = recipients * settings.unit_cost * work.units
+    return usage.take(tx, work.account.name, now, recipients, cost, settings.per_day, settings.spend_cap)
 
 
 class LeaseLost(Exception):

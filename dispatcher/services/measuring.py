@@ -61,6 +61,12 @@ def preview_of(one: Rendition, why: str, row: Row[Any] | None, made: Callable[..
     return made(str(one.channel), one.locale, why, row.rid if row is not None else 0, address, parts)
 
 
+def text_parts(one: Rendition, fields: str) -> int:
+    """Parts of a text message as one recipient gets it."""
+    values = json.loads(fields) if fields else {}
+    return sms.segments(_filled(one.parts["text"], one, Envelope("count", "", values)))
+
+
 def _filled(text: str, one: Rendition, envelope: Envelope) -> str:
     try:
         return fill(text, one, envelope)

@@ -1,12 +1,14 @@
-"""Which account carries a batch: the first of the plan that is open; a broken one gets one probing batch at a time."""
+"""Which account carries a batch: the first of the plan that is open and under its caps; a broken one is probed."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row
 
-from dispatcher.ledger import accounts, broadcasts
+from dispatcher.ledger import accounts, broadcasts, usage
 from dispatcher.ledger.claims import Claim
+from dispatcher.ledger.engine import Tx
 from dispatcher.model.clock import to_ms
 from dispatcher.services.context import Account, Context
 
@@ -21,24 +23,53 @@ def planned(ctx: Context, claim: Claim) -> list[Account]:
     return [ctx.accounts[name] for name in names if name in ctx.accounts]
 
 
-def choose(ctx: Context, claim: Claim) -> Account | None:
-    """An account that may be used now; None: all are broken or stopped, the batch waits.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An account to use; `probing`: it was broken, one call at a time shall show whether it is mended."""
 
+    account: Account
+    probing: bool = False
+
+
+def choose(ctx: Context, claim: Claim) -> Choice | None:
+    """An account that may be used now; None: all are broken, stopped or at their caps, the batch waits.
+
+    The first of the plan carries the work. A broken one gets a probe now and then, and once mended a share that grows.
     A batch that came back certainly unsent several times moves on to the next open account.
     """
-    candidates = planned(ctx, claim)
+    now = to_ms(ctx.clock.now())
     with ctx.ledger.read() as tx:
         states = accounts.states(tx)
+        candidates = [a for a in planned(ctx, claim) if not _at_cap(tx, a, now)]
     usable = [a for a in candidates if a.name not in states or states[a.name].state == accounts.OPEN]
-    if usable:
-        turns = claim.tries // ctx.settings.dispatch.retry.failover_after
-        return usable[turns % len(usable)]
-    return next((account for account in candidates if _may_probe(ctx, account, states)), None)
+    for account in candidates:
+        if account in usable:
+            break
+        if _may_probe(ctx, account, states, now):
+            return Choice(account, probing=True)
+    if not usable:
+        return next((Choice(a, probing=True) for a in candidates if _may_probe(ctx, a, states, now)), None)
+    turns = claim.tries // ctx.settings.dispatch.retry.failover_after
+    ordered = usable[turns % len(usable) :] + usable[: turns % len(usable)]
+    return Choice(next((a for a in ordered if _has_share(claim, states.get(a.name))), ordered[0]))
 
 
-def _may_probe(ctx: Context, account: Account, states: Mapping[str, Row[Any]]) -> bool:
+def _has_share(claim: Claim, row: Row[Any] | None) -> bool:
+    """Spread batches evenly over a hundred places; an account takes as many as its weight."""
+    return row is None or (claim.broadcast_id * 31 + claim.no * 37) % 100 < row.weight
+
+
+def _at_cap(tx: Tx, account: Account, now: int) -> bool:
+    settings = account.settings
+    if not settings.per_day and not settings.spend_cap:
+        return False
+    recipients, spent = usage.today(tx, account.name, now)
+    over_day = bool(settings.per_day) and recipients >= settings.per_day
+    return over_day or (bool(settings.spend_cap) and spent + settings.unit_cost > settings.spend_cap)
+
+
+def _may_probe(ctx: Context, account: Account, states: Mapping[str, Row[Any]], now: int) -> bool:
     row = states.get(account.name)
-    now = to_ms(ctx.clock.now())
     if row is None or row.state != accounts.BROKEN or (row.probe_at or 0) > now:
         return False
     with ctx.ledger.write() as tx:

@@ -301,3 +301,53 @@ def test_a_drain_says_whether_there_is_more(world):
     _email(world, 10)
     done = asyncio.run(dispatch.drain(world.ctx, "email", seconds=1e9))
     assert (done.batches, done.deliveries, done.more) == (1, 10, False)
+
+
+def test_a_daily_cap_is_never_passed_and_the_rest_goes_the_next_day(world):
+    vendor = world.add_account("mail", Channel.EMAIL, per_day=300)
+    world.audience(500)
+    made = world.broadcast(["email"], {"email": ["mail"]}, expires=3 * 86400)
+    world.release(made)
+    world.drain("email")
+    assert 100 <= len(vendor.told) <= 300
+    first = len(vendor.told)
+    world.clock.pass_by(86_400)
+    world.drain("email")
+    assert len(vendor.told) - first <= 300
+    world.clock.pass_by(86_400)
+    world.drain("email")
+    assert world.sums(made, "email") == {"planned": 500, "accepted": 500}
+
+
+def test_a_money_cap_counts_every_part_of_a_text(world):
+    vendor = world.add_account("text", Channel.SMS, most=1, unit_cost=0.1, spend_cap=1.0)
+    world.audience(50)
+    made = world.broadcast(["sms"], {"sms": ["text"]})
+    world.release(made)
+    world.drain("sms")
+    assert len(vendor.told) <= 10
+
+
+def test_a_mended_account_gets_its_work_back_by_steps(world):
+    vendor, made = _email(world, 10)
+    other = world.add_account("spare", Channel.EMAIL)
+    with world.ctx.ledger.write() as tx:
+        tx.change("UPDATE account SET state = 'broken', probe_at = 0 WHERE name = 'mail'")
+        tx.change('UPDATE broadcast SET plan = replace(plan, \'["mail"]\', \'["mail","spare"]\')')
+    world.drain("email")
+    assert len(vendor.told) == 10
+    with world.ctx.ledger.read() as tx:
+        assert tx.one("SELECT state, weight FROM account WHERE name = 'mail'") == ("open", 10)
+    assert other.told == []
+    assert world.sums(made, "email") == {"planned": 10, "accepted": 10}
+
+
+def test_the_window_halves_when_throttled_and_grows_again(world):
+    windows = world.ctx.concurrency
+    assert windows.size("a", 64) == 32
+    windows.answered("a", 64, throttled=True, now=10.0)
+    windows.answered("a", 64, throttled=True, now=10.5)
+    assert windows.size("a", 64) == 16
+    for _ in range(16):
+        windows.answered("a", 64, throttled=False, now=11.0)
+    assert windows.size("a", 64) == 17

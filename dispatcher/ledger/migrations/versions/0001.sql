@@ -212,6 +212,15 @@ CREATE TABLE account (
     changed_at BIGINT NOT NULL
 );
 
+-- What an account was asked to carry on a day (days since 1970, UTC); money in millionths.
+CREATE TABLE usage (
+    account TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    recipients BIGINT NOT NULL,
+    micro BIGINT NOT NULL,
+    PRIMARY KEY (account, day)
+);
+
 -- Up to 1,000 deliveries of one broadcast, channel and rendition; its counters move in the transaction of its rows.
 CREATE TABLE batch (
     broadcast_id BIGINT NOT NULL,

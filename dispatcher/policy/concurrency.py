@@ -1,0 +1,43 @@
+"""How many calls of an account may be under way in this process: one more a round, half when the vendor throttles.
+
+Twilio limits concurrency per account, not rate, and says so only by answering 429; additive increase and multiplicative
+decrease finds the limit and shares it fairly between processes that know nothing of each other.
+"""
+
+from dataclasses import dataclass
+
+START = 0.5
+"""Share of the ceiling to begin with."""
+
+
+@dataclass(slots=True)
+class _Window:
+    size: float
+    answered: int = 0
+    shrunk_at: float = float("-inf")
+
+
+class Concurrency:
+    """Windows by account. `rest` seconds pass between two halvings, so that one burst of 429s counts once."""
+
+    def __init__(self, *, rest: float = 1.0) -> None:
+        self._rest = rest
+        self._windows: dict[str, _Window] = {}
+
+    def size(self, account: str, ceiling: int) -> int:
+        """Calls that may be under way now, at least one, at most the account's setting."""
+        return max(1, min(ceiling, int(self._window(account, ceiling).size)))
+
+    def answered(self, account: str, ceiling: int, *, throttled: bool, now: float) -> None:
+        """One call came back; `now` is monotonic."""
+        window = self._window(account, ceiling)
+        if throttled:
+            if now - window.shrunk_at >= self._rest:
+                window.size, window.shrunk_at, window.answered = max(1.0, window.size / 2), now, 0
+            return
+        window.answered += 1
+        if window.answered >= window.size:
+            window.size, window.answered = min(float(ceiling), window.size + 1), 0
+
+    def _window(self, account: str, ceiling: int) -> _Window:
+        return self._windows.setdefault(account, _Window(max(1.0, ceiling * START)))
