@@ -84,7 +84,8 @@ class FactRule(_Table):
 
 
 class DraftRule(_Table):
-    """A broadcast to draft. An empty audience suits channels that count no people."""
+    """A broadcast to draft. No channels: those of the template that have an account. No audience suits channels that
+    count no people."""
 
     on: tuple[Moment, ...] = (Moment.OPENED,)
     template: str

@@ -252,7 +252,7 @@ def _draft(ctx: Context, book: Playbook, happening: Happening, moment: Moment) -
 
 
 def _one_draft(ctx: Context, rule: DraftRule, happening: Happening, incident: Incident, name: str) -> str:
-    """One draft per incident, rule and episode; an update has one of its own."""
+    """One draft per incident, rule and episode; an update has one of its own. Unnamed channels are those we can use."""
     template = ctx.catalogue.get(rule.template)
     if incident.visibility is not Visibility.PUBLIC and template.purpose is not Purpose.STAFF:
         return f"no draft of {rule.template}: the incident is {incident.visibility}"
@@ -263,7 +263,7 @@ def _one_draft(ctx: Context, rule: DraftRule, happening: Happening, incident: In
         Draft(
             template=rule.template,
             audience=rule.audience,
-            channels=rule.channels,
+            channels=rule.channels or tuple(channel for channel in template.channels if ctx.on(channel)),
             accounts=rule.accounts,
             incident=incident.ref,
             title=rule.title or f"{template.title}: {incident.title}"[:200],
