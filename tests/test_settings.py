@@ -318,6 +318,15 @@ def test_a_child_process_sees_the_very_same_settings(site, monkeypatch):
     assert env["EXTRA"] == "yes"
 
 
+def test_a_folder_of_the_site_file_holds_for_child_processes_too(tmp_path):
+    (tmp_path / "dispatcher.toml").write_text('work_dir = "work"\n')
+    got = Settings.load(env={"HOME": str(tmp_path)}, folder=tmp_path)
+    env = got.child_environment()
+    assert got.work_dir == tmp_path / "work"
+    assert Settings.load(env=env).work_dir == tmp_path / "work"
+    assert Settings.load(env=env).anchor.path == got.anchor.path
+
+
 def test_a_variable_of_a_key_and_back():
     assert variable("dispatch.retry.factor") == "DISPATCHER_DISPATCH__RETRY__FACTOR"
     assert layers.key_of("DISPATCHER_DISPATCH__RETRY__FACTOR") == "dispatch.retry.factor"

@@ -163,9 +163,13 @@ class Settings(BaseSettings):
     def child_environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """The environment for a process of ours that shall see these very settings."""
         kept = {k: v for k, v in layers.process_environment().items() if not layers.is_setting(k) and k != "PORT"}
+        files = [layer for layer in self._layers if layer.path is not None]
         for layer in reversed(self._layers):
             if layer.path is None:
-                kept |= {variable(key): layers.worded(value) for key, value in layers.leaves(layer.tree)}
+                own = layers.leaves(layer.tree)
+                # a variable beats a file, so what is only built in is not said where a file says otherwise
+                told = own if layer.name != "built in" else [(k, v) for k, v in own if not any(f.holds(k) for f in files)]
+                kept |= {variable(key): layers.worded(value) for key, value in told}
         return kept | {"DISPATCHER_CONFIG": str(self.site_file or devnull)} | dict(extra or {})
 
 
