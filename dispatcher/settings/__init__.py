@@ -165,11 +165,11 @@ class Settings(BaseSettings):
         kept = {k: v for k, v in layers.process_environment().items() if not layers.is_setting(k) and k != "PORT"}
         files = [layer for layer in self._layers if layer.path is not None]
         for layer in reversed(self._layers):
-            if layer.path is None:
-                own = layers.leaves(layer.tree)
-                # a variable beats a file, so what is only built in is not said where a file says otherwise
-                told = own if layer.name != "built in" else [(k, v) for k, v in own if not any(f.holds(k) for f in files)]
-                kept |= {variable(key): layers.worded(value) for key, value in told}
+            # a variable beats a file: what is only built in is not said where a file says otherwise
+            hidden = files if layer.name == "built in" else []
+            for key, value in layers.leaves(layer.tree) if layer.path is None else ():
+                if not any(file.holds(key) for file in hidden):
+                    kept[variable(key)] = layers.worded(value)
         return kept | {"DISPATCHER_CONFIG": str(self.site_file or devnull)} | dict(extra or {})
 
 

@@ -1,0 +1,254 @@
+"""The main job by the command line alone, live against pretend vendors: from an empty folder to "this is who got it".
+
+Real processes throughout: the vendors, a private broker, web, worker and beat under `up`, and one process per command.
+"""
+
+import csv
+import io
+import json
+import socket
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dispatcher import resources
+from dispatcher.model.states import TERMS
+from dispatcher.rehearsal.population import people, write_list
+from dispatcher.sandbox.record import judge
+from tests.e2e.processes import DISPATCHER, end, environment, family, left_of, start, until
+
+pytestmark = pytest.mark.e2e
+COUNT = 120
+EXAMPLE = resources.shipped("templates") / "messages" / "holding-statement" / "example.toml"
+SITE = """
+mode = "live"
+work_dir = "work"
+host = "127.0.0.1"
+port = {port}
+public_url = "http://127.0.0.1:{port}"
+
+[anchor]
+path = "state/anchor.json"
+
+[organisation]
+verify_url = "https://example.com/verify"
+
+[workers]
+processes = 2
+
+[providers.sendgrid]
+base_url = "{sendgrid}"
+api_key = "SG.sandbox"
+sender = "news@example.com"
+webhook_key = "{key}"
+
+[providers.twilio]
+base_url = "{twilio}"
+account_sid = "AC00000000000000000000000000000000"
+auth_token = "sandbox-token"
+sender = "+447700900999"
+
+[providers.x]
+base_url = "{x}"
+bearer_token = "sandbox-bearer"
+user_id = "1000000001"
+"""
+
+
+@dataclass
+class House:
+    """A folder with a site in it, and everything that runs for it."""
+
+    folder: Path
+    record: Path
+    up: subprocess.Popen
+
+    def run(self, *argv, who="", code=0):
+        """One command with the token of `who`, if named."""
+        token = ["--token-file", str(self.folder / f"{who}.token")] if who else []
+        words = [*DISPATCHER, *map(str, argv), *token]
+        done = subprocess.run(
+            words, cwd=self.folder, env=environment(self.folder), capture_output=True, text=True, timeout=110
+        )
+        assert done.returncode == code, f"{argv}: {done.stdout[-600:]} {done.stderr[-1500:]}"
+        return done
+
+    def json(self, *argv, **more):
+        return json.loads(self.run(*argv, "--json", **more).stdout)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("flow")
+    port, ready, record = free_port(), folder / "vendors.json", folder / "vendors.jsonl"
+    flags = ["--ready-file", ready, "--record", record, "--events-url", f"http://127.0.0.1:{port}/webhooks/{{account}}"]
+    vendors = start(
+        [*DISPATCHER, "sandbox", "--smtp-port", "-1", *map(str, flags)], cwd=folder, env=environment(folder)
+    )
+    up = None
+    try:
+        until(ready.exists, "the vendors")
+        told = json.loads(ready.read_text())
+        urls = {name: account["base_url"] for name, account in told["accounts"].items()}
+        site = folder / "dispatcher.toml"
+        site.write_text(SITE.format(port=port, key=told["public_key"], **urls))
+        site.chmod(0o600)
+        with (folder / "up.log").open("w") as log:
+            words = [*DISPATCHER, "up", "--embedded"]
+            up = subprocess.Popen(words, cwd=folder, env=environment(folder), stdout=log, stderr=log)
+        until(lambda: answers(port), "the web process")
+        yield House(folder, record, up)
+    finally:
+        for process in filter(None, (up, vendors)):
+            end(process)
+
+
+def answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(scope="module")
+def sent(house):
+    """Everything from the first person to the end of the broadcast; what `send --wait` printed."""
+    run = house.run
+    for name, role in (("Ada", "admin"), ("Ana", "author"), ("Ben", "approver"), ("Olu", "operator")):
+        admin = "" if name == "Ada" else "Ada"
+        run("person", "add", name, "--role", role, "--level", "director", who=admin)
+        run("person", "token", name, "--to", f"{name}.token", who=admin)
+    write_list(house.folder / "people.csv", COUNT, 5)
+    run("audience", "import", "people.csv", "--into", "customers", "--confirm-rows", COUNT, who="Ana")
+    first = next(one for one in people(COUNT, 5) if one.email and one.phone)
+    run("suppression", "add", first.email, "--reason", "opt_out", who="Ana")
+    opened = run("incident", "open", "Orders stopped", "--severity", "major", "--next-update", "in 45m", who="Ana")
+    incident = opened.stdout.strip()
+    run("fact", "set", incident, "--facts", EXAMPLE, who="Ana")
+    drafted = run(
+        "broadcast",
+        "draft",
+        "--template",
+        "holding-statement",
+        "--audience",
+        "customers",
+        "--incident",
+        incident,
+        who="Ana",
+    )
+    ref = drafted.stdout.strip()
+    size = house.json("broadcast", "check", ref)["audience_size"]
+    run("broadcast", "preview", ref)
+    run("broadcast", "submit", ref, who="Ana")
+    run("broadcast", "send", ref, "--confirm-audience", size, who="Olu", code=5)
+    run("broadcast", "approve", ref, who="Ana", code=5)
+    run("broadcast", "approve", ref, who="Ben")
+    run("broadcast", "send", ref, "--confirm-audience", size + 1, who="Olu", code=6)
+    words = (
+        "broadcast",
+        "send",
+        ref,
+        "--confirm-audience",
+        size,
+        "--undo",
+        1,
+        "--wait",
+        "--timeout",
+        "100s",
+        "--plain",
+    )
+    return ref, size, run(*words, who="Olu", code=7)
+
+
+def test_the_send_says_that_this_is_live_against_a_test_endpoint(sent):
+    _, size, done = sent
+    assert "LIVE · TEST ENDPOINT" in done.stderr
+    assert f"To {size} people" in done.stderr
+    assert "did not reach anybody" in done.stderr
+    assert "B-1 released" in done.stdout
+
+
+def test_every_sum_adds_up_and_agrees_with_the_vendors(house, sent):
+    ref, size, _ = sent
+    view = until(lambda: settled(house, ref), "every event")
+    for terms in (view["total"], *view["channels"].values()):
+        assert terms["planned"] == sum(terms[term] for term in TERMS)
+    assert (view["mode"], view["state"], view["approved_by"], view["audience_size"]) == ("live", "done", ["Ben"], size)
+    assert view["channels"]["email"]["suppressed"] == 1
+    assert view["channels"]["email"]["delivered"] > COUNT * 0.8
+    tally = judge(house.record)
+    assert tally.duplicates == {}
+    assert tally.by_account["sendgrid"] == view["channels"]["email"]["planned"] - 1
+    assert house.json("ledger", "check")["reconciles"]
+
+
+def settled(house, ref):
+    view = house.json("broadcast", "show", ref)
+    quiet = view["channels"]["email"]["accepted"] + view["channels"]["sms"]["accepted"]
+    silent = sum(one.email.startswith("silent") + one.phone.endswith("194") for one in people(COUNT, 5))
+    return view if quiet <= silent else None
+
+
+def test_who_did_not_get_it_is_exported_row_by_row(house, sent):
+    ref, _, _ = sent
+    everybody = list(csv.DictReader(io.StringIO(house.run("broadcast", "export", ref, who="Olu").stdout)))
+    missed = list(csv.DictReader(io.StringIO(house.run("broadcast", "export", ref, "--unreached", who="Olu").stdout)))
+    total = house.json("broadcast", "show", ref)["total"]
+    assert len(everybody) == total["planned"]
+    assert {row["state"] for row in missed}.isdisjoint({"accepted", "delivered"})
+    assert 0 < len(missed) < len(everybody)
+    assert {row["reason"] for row in missed if row["state"] == "suppressed"} == {"opt_out"}
+
+
+def test_bounces_and_complaints_have_become_suppressions(house, sent):
+    reasons = {one["reason"] for one in house.json("suppression", "list")["counts"]}
+    assert "opt_out" in reasons
+    assert reasons & {"hard_bounce", "invalid", "spam_report"}
+
+
+def test_the_report_says_live_and_test_endpoint_in_every_heading(house, sent):
+    path = house.folder / house.json("broadcast", "report", sent[0])["report"]
+    html = path.read_text()
+    assert html.count("LIVE · TEST ENDPOINT") >= 8
+    assert "DRILL" not in html
+
+
+def test_watch_ends_where_the_broadcast_has_ended(house, sent):
+    lines = house.run("broadcast", "watch", sent[0], "--json").stdout.splitlines()
+    assert [json.loads(line)["state"] for line in lines] == ["done"]
+
+
+def test_no_secret_and_no_address_stands_on_a_command_line_or_in_a_log(house, sent):
+    commands = [" ".join(one.cmdline()) for one in family(house.up.pid)]
+    secrets = [
+        "SG.sandbox",
+        "sandbox-token",
+        "sandbox-bearer",
+        *((house.folder / f"{n}.token").read_text().strip() for n in ("Ada", "Olu")),
+    ]
+    logged = "".join(p.read_text(errors="replace") for p in house.folder.rglob("*.log"))
+    for secret in secrets:
+        assert not any(secret in command for command in commands)
+        assert secret not in logged
+
+
+def test_up_leaves_nothing_behind(house, sent):
+    relatives = family(house.up.pid)
+    assert {"web", "worker", "beat"} <= {word for one in relatives for word in named(one)}
+    end(house.up)
+    assert left_of(relatives) == []
+
+
+def named(process):
+    try:
+        line = " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return set()
+    return {word for word, mark in (("web", "dispatcher.web"), ("worker", "worker"), ("beat", "beat")) if mark in line}
