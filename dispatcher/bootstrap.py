@@ -34,7 +34,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Context:
         ledger_id = meta.get(tx, "ledger_id") or ""
     time = clock or SystemClock()
     wire = Wire()
-    usable, unusable = accounts(settings, wire)
+    usable, unusable = accounts(settings, wire, time)
     processes = worker_processes(settings.workers.processes)
     return Context(
         settings=settings,
@@ -52,13 +52,13 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Context:
     )
 
 
-def accounts(settings: Settings, wire: Wire) -> tuple[dict[str, Account], dict[str, str]]:
+def accounts(settings: Settings, wire: Wire, clock: Clock | None = None) -> tuple[dict[str, Account], dict[str, str]]:
     """The accounts that can be used, and by name why the others cannot."""
     usable: dict[str, Account] = {}
     unusable: dict[str, str] = {}
     for name, block in settings.providers.items():
         try:
-            account = _account(settings, name, block, wire)
+            account = _account(settings, name, block, wire, clock or SystemClock())
         except ConfigurationError as error:
             unusable[name] = f"{error.what} {error.why}".strip()
             continue
@@ -67,7 +67,7 @@ def accounts(settings: Settings, wire: Wire) -> tuple[dict[str, Account], dict[s
     return usable, unusable
 
 
-def _account(settings: Settings, name: str, block: dict[str, object], wire: Wire) -> Account:
+def _account(settings: Settings, name: str, block: dict[str, object], wire: Wire, clock: Clock) -> Account:
     kind = str(block.get("kind") or name)
     provider = load(kind)
     public = settings.public_url.rstrip("/")
@@ -83,7 +83,7 @@ def _account(settings: Settings, name: str, block: dict[str, object], wire: Wire
         raise ConfigurationError(
             f"The account {name} leads off this machine.", why="This is a drill.", mend="Point base_url at the sandbox."
         )
-    return Account(name, kind, provider.channel, provider(own, wire), own)
+    return Account(name, kind, provider.channel, provider(own, wire, clock), own)
 
 
 def _wrong(problem: Mapping[str, Any]) -> str:

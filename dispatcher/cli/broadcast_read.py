@@ -64,7 +64,14 @@ def _why(view: View) -> str:
                 f"{name} {term}: {printable(reason) or 'no reason given'} {number(count)}"
                 for reason, count in reasons.items()
             ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *map(_explained, view.get("explanations", []))])
+
+
+def _explained(one: dict[str, Any]) -> str:
+    """`email unknown 3: why, since when, what happens next`."""
+    since = f" Since {one['since']}." if one.get("since") else ""
+    then = f" Next{' at ' + one['next_at'] if one.get('next_at') else ''}: {one['next']}" if one.get("next") else ""
+    return f"{one['channel']} {one['term']} {number(one['count'])}: {one['why']}{since}{then}"
 
 
 @click.command(cls=Verb)

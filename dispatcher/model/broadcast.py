@@ -75,7 +75,11 @@ def _fallback(row: object) -> Fallback:
 
 @dataclass(frozen=True, slots=True)
 class Broadcast:
-    """A row of the ledger as a noun. `facts` are (name, locale, raw value) as the author gave them; `digest` is set by submit; `audience_size` counts people, not deliveries."""
+    """A row of the ledger as a noun.
+
+    `facts` are (name, locale, raw value) as the author gave them; `digest` is set by submit; `audience_size` counts
+    people, not deliveries.
+    """
 
     id: int
     title: str

@@ -11,6 +11,7 @@ from dispatcher.model.clock import from_ms
 from dispatcher.model.kinds import Mode
 from dispatcher.model.states import TERMS, BroadcastState, ControlState, DeliveryState, shown
 from dispatcher.services.context import Context
+from dispatcher.services.explaining import Explanation, explain
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class BroadcastView:
     test_endpoints: tuple[str, ...]
     hold: str | None
     timeline: tuple[Mapping[str, Any], ...] = ()
+    explanations: tuple[Explanation, ...] = ()
 
     @property
     def total(self) -> dict[str, int]:
@@ -94,6 +96,7 @@ class BroadcastView:
             "anomalies": dict(self.anomalies),
             "test_endpoints": list(self.test_endpoints),
             "hold": self.hold,
+            "explanations": [one.as_dict() for one in self.explanations],
             "timeline": [dict(line) for line in self.timeline],
         }
 
@@ -112,10 +115,11 @@ def show(ctx: Context, ref: str, *, reasons: bool = True) -> BroadcastView:
         incident = incidents.get(tx, broadcast.incident_id).ref if broadcast.incident_id else ""
         odd = {row.kind: row.n for row in anomalies.of_broadcast(tx, broadcast.id)}
         lines = _timeline(tx, broadcast.id) if reasons else ()
+        told = _explanations(ctx, tx, broadcast, channels) if reasons else ()
         held = meta.get(tx, "hold")
     return BroadcastView(
         broadcast, channels, tuple(row.name for row in approvals), author or "", incident, odd,
-        _test_endpoints(ctx, broadcast), held, lines,
+        _test_endpoints(ctx, broadcast), held, lines, told,
     )  # fmt: skip
 
 
@@ -155,6 +159,17 @@ def _channels(tx: Tx, ctx: Context, broadcast: Broadcast, *, reasons: bool) -> d
             reasons=why.get(channel, {}),
         )
     return views
+
+
+def _explanations(
+    ctx: Context, tx: Tx, broadcast: Broadcast, channels: Mapping[str, ChannelView]
+) -> tuple[Explanation, ...]:
+    rows = controls.of(tx, broadcast.id)
+    return tuple(
+        one
+        for channel, view in channels.items()
+        for one in explain(ctx, tx, broadcast, channel, view.terms, rows[channel], view.accounts)
+    )
 
 
 def _account_words(row: Any) -> str:

@@ -127,7 +127,7 @@ def test_who_opts_out_while_a_batch_is_under_way_is_left_out(world):
 
 
 def test_an_opt_out_in_the_answer_suppresses_the_address(world):
-    vendor, made = _email(world, 1)
+    vendor, _made = _email(world, 1)
     vendor.script.append(Rejected("opted out", suppresses="opt_out"))
     world.drain("email")
     with world.ctx.ledger.read() as tx:
@@ -151,7 +151,7 @@ def test_after_stop_or_pause_nothing_starts(world, state, term):
 
 
 def test_a_frozen_channel_sends_nothing_until_it_is_thawed(world):
-    vendor, made = _email(world, 10)
+    vendor, _made = _email(world, 10)
     with world.ctx.ledger.write() as tx:
         controls.freeze(tx, "email", "in strange hands", 1)
     world.drain("email")
@@ -209,7 +209,7 @@ def test_an_unknown_is_never_handed_to_another_account(world):
 
 
 def test_a_silent_worker_leaves_unknowns_and_its_late_truth_still_lands(world):
-    vendor, made = _email(world, 10)
+    _vendor, made = _email(world, 10)
     now = to_ms(world.clock.now())
     with world.ctx.ledger.write() as tx:
         claim = claims.claim(tx, "email", "gone", now, 0, 60_000)

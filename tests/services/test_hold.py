@@ -97,7 +97,7 @@ def test_what_a_restored_ledger_had_released_is_unknown_and_goes_to_nobody_again
 
 def test_the_vendors_word_settles_a_restored_ledger(home):
     made, _ = _halfway(home)
-    world, mail, text = _restore(home)
+    world, _mail, text = _restore(home)
     ticking.tick(world.ctx)
     text.found = {f"+4477009{i:05d}": Accepted(f"found{i}") for i in range(1, 301)}
     world.clock.pass_by(301)
@@ -121,7 +121,7 @@ def test_attempt_ids_go_on_after_those_of_the_lost_ledger(home):
 
 
 def test_a_copy_in_a_second_home_is_held(home, tmp_path):
-    made, told = _halfway(home)
+    _made, _told = _halfway(home)
     second = tmp_path / "second"
     second.mkdir()
     _copy(home / LEDGER, second / LEDGER)

@@ -1,5 +1,5 @@
-"""A small real world for the services: a real ledger on a real file or server, a clock that can be moved, a vendor whose
-answers a test writes down beforehand. The vendor is the only pretended part."""
+"""A small real world for the services: a real ledger, a clock that can be moved, a vendor
+whose answers a test writes down beforehand. The vendor is the only pretended part."""
 
 import asyncio
 import dataclasses
@@ -106,8 +106,8 @@ class World:
             tx.insert("recipient", ("version_id", "rid", "email", "phone", "locale", "fields"), rows)
 
     def broadcast(
-        self, channels, accounts, *, version=1, size=200, policy=Policy.AT_MOST_ONCE, fallback=None, posts=("one",), mode="drill",
-        expires=3600,
+        self, channels, accounts, *, version=1, size=200, policy=Policy.AT_MOST_ONCE, fallback=None, posts=("one",),
+        mode="drill", expires=3600,
     ):  # fmt: skip
         """An approved broadcast, planned by the real planner, not yet released; its id."""
         now = to_ms(self.clock.now())
