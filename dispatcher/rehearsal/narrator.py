@@ -1,5 +1,6 @@
 """Tells a rehearsal as it goes: for a terminal, line by line for a log or a screen reader, or not at all."""
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -38,7 +39,16 @@ class Narrator:
             return
         mark = f"{self._now():%H:%M:%S}" if self._session.plain else click.style(f"{self.seconds:5.1f} s", dim=True)
         label = f"{what:<9}" if self._session.plain else click.style(f"{what:<9}", bold=True)
-        click.echo(f"{mark}  {label} {printable(words)}", color=self._session.color)
+        self._tell(f"{mark}  {label} {printable(words)}")
+
+    def _tell(self, line: str) -> None:
+        """Through sys.stdout as it is now: while a frame is live it stands in for it and puts the line above.
+
+        click.echo looks for the stream behind it, writes into the frame, and leaves pieces of it on the screen.
+        """
+        coloured = sys.stdout.isatty() if self._session.color is None else self._session.color
+        sys.stdout.write((line if coloured else click.unstyle(line)) + "\n")
+        sys.stdout.flush()
 
     def watch(self, views: Iterable[View]) -> View | None:
         """The last view. With --json nothing is shown meanwhile: the one object comes at the end."""
