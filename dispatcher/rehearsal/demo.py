@@ -102,7 +102,7 @@ def _tell_check(narrator: Narrator, found: checking.CheckResult) -> None:
 
 def _tell_previews(narrator: Narrator, found: list[checking.Preview]) -> None:
     text = next(one for one in found if one.channel == "sms")
-    narrator.step("Preview", f"{len(found)} of them; SMS {text.locale}, {text.why}: {text.parts["text"][:44]}…")
+    narrator.step("Preview", f"{len(found)} of them; SMS {text.locale}, {text.why}: {text.parts['text'][:44]}…")
 
 
 def _watch(stage: Stage, narrator: Narrator, ref: str, recipients: int) -> View:
