@@ -8,6 +8,7 @@ sender may ask first with OPTIONS; a token may come as `?access_token=`, though 
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -92,9 +93,7 @@ class CloudEvents:
     def _signal(self, event: Mapping[str, Any], where: Mapping[str, str]) -> Signal:
         found = fields.signal(_opened(event), where, self.settings.kinds, self.settings.time_zone)
         delivery = identifier(f"{plain(event.get('source'))}\n{plain(event.get('id'))}")
-        return Signal(
-            **{name: getattr(found, name) for name in Signal.__dataclass_fields__} | {"delivery_id": delivery}
-        )
+        return replace(found, delivery_id=delivery)
 
 
 def _events(request: WebhookRequest) -> list[Mapping[str, Any]]:

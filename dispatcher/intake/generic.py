@@ -19,16 +19,19 @@ from dispatcher.model.signal import Signal, SignalKind
 MOST = 100
 """Events in one post."""
 FIELDS: Mapping[str, str] = {
-    "external_id": "incident_id || incident.id || incident.incident_id || issue_id || alert_id || check_id || id || key",
-    "kind": "kind || event_type || event || action || state || status || current_state || incident.state || incident.status",
-    "title": "title || name || incident.title || incident.name || incident.policy_name || condition_name || summary || subject || check_name",
+    "external_id": "incident_id || incident.id || incident.incident_id || issue_id || alert_id || check_id || id"
+    " || key",
+    "kind": "kind || event_type || event || action || state || status || current_state || incident.state",
+    "title": "title || name || incident.title || incident.name || incident.policy_name || condition_name || summary"
+    " || subject || check_name",
     "text": "text || description || message || details || incident.description || incident.summary",
     "severity": "severity || priority || level || incident.severity || impact",
     "phase": "phase",
     "services": "services || service || affected_services || components",
     "regions": "regions || region",
-    "url": "url || link || html_url",
-    "occurred_at": "occurred_at || updated_at || timestamp || time || created_at || started_at || createdAt || start_time",
+    "url": "url || link || html_url || incident.url",
+    "occurred_at": "occurred_at || updated_at || timestamp || time || created_at || started_at || createdAt"
+    " || start_time",
     "delivery_id": "delivery_id || event_id",
     "external_ref": "reference || number",
     "private": "private || is_private",

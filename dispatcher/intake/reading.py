@@ -113,7 +113,7 @@ def line(value: object, longest: int = TITLE) -> str:
 
 def prose(value: object, longest: int = PROSE) -> str:
     """Text with line breaks, cut."""
-    text = clean(plain(value)[: longest * 4], lines=True).strip()
+    text = clean(plain(value)[: longest * 4].replace("\r\n", "\n"), lines=True).strip()
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
