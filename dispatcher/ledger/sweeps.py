@@ -13,6 +13,7 @@ from dispatcher.model.broadcast import BATCH
 from dispatcher.model.states import DeliveryState
 
 FORGOTTEN = "may have been sent by a copy of this ledger that is lost"
+STOPPED = "left by policy: ended before it was sent again"
 LOST = "sent again, as its answer was lost: may have come twice"
 
 
@@ -125,6 +126,19 @@ def _doubt_batch(tx: Tx, batch: Row[Any], now: int) -> None:
         attempt=attempt, why=FORGOTTEN, b=batch.broadcast_id, lo=lo, hi=hi,
     )  # fmt: skip
     claims.recount(tx, batch.broadcast_id, batch.no, batch.no)
+
+
+def leave_repeats(tx: Tx, broadcast_id: int, channel: str | None = None) -> int:
+    """What was to be sent again and now will not be is unknown again, not cancelled; how many."""
+    which = " AND b.channel = :channel" if channel else ""
+    found = tx.all(
+        "SELECT DISTINCT d.seq FROM anomaly a JOIN delivery d ON d.broadcast_id = a.broadcast_id AND d.seq = a.seq"
+        f" JOIN batch b ON b.broadcast_id = d.broadcast_id AND b.no = d.seq / {BATCH}"
+        f" WHERE a.broadcast_id = :b AND a.kind = 'possible repeat' AND d.state = 0 AND d.reason = :lost{which}",
+        b=broadcast_id, lost=LOST, **({"channel": channel} if channel else {}),
+    )  # fmt: skip
+    seqs = [row.seq for row in found]
+    return settle_rows(tx, broadcast_id, seqs, DeliveryState.WAITING, DeliveryState.UNKNOWN, STOPPED) if seqs else 0
 
 
 def in_state(tx: Tx, broadcast_id: int, state: DeliveryState) -> list[int]:

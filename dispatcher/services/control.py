@@ -1,7 +1,7 @@
 """Pause, resume, stop a broadcast; freeze and thaw a channel. Each changes one row per channel, whatever the size."""
 
 from dispatcher.errors import IllegalTransition, Refused
-from dispatcher.ledger import accounts, broadcasts, controls
+from dispatcher.ledger import accounts, broadcasts, controls, sweeps
 from dispatcher.model.broadcast import Broadcast, broadcast_id
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel
@@ -85,6 +85,8 @@ def _move(
             raise IllegalTransition(
                 f"Nothing of {broadcast.ref} can be {verb} now.", mend=f"dispatcher broadcast show {broadcast.ref}"
             )
+        if to is ControlState.STOPPED:
+            sweeps.leave_repeats(tx, broadcast.id, channel)
         left = {row.state for row in controls.of(tx, broadcast.id).values()}
         if (left == {to} or to is ControlState.RELEASED) and broadcast.state is not _BROADCAST[to]:
             broadcasts.move(tx, broadcast, _BROADCAST[to])

@@ -31,6 +31,8 @@ from dispatcher.wire import begin_before
 
 FRESH_SECONDS = 0.5
 """A call not begun this long after its intent is not made."""
+COMMIT_SECONDS = 0.9
+"""Nor one whose intent was written, commit included, longer ago than this: a freeze at any place is noticed."""
 BEGIN_SECONDS = 1.0
 """A request whose first byte is not written this long after the call began (no connection) is not written at all."""
 AWAY_SECONDS = 0.2
@@ -153,7 +155,7 @@ async def _start(ctx: Context, work: Work, room: int) -> set[asyncio.Task[Finish
     try:
         part = len(work.parts) + 1
         sealed = _seal(ctx, work, chosen, part)
-        intended = _intend(ctx, work, chosen, part)
+        intended, written = _intend(ctx, work, chosen, part)
     except LeaseLost:
         work.halted = True
         return set()
@@ -164,10 +166,10 @@ async def _start(ctx: Context, work: Work, room: int) -> set[asyncio.Task[Finish
         log.warning("intent_without_ledger", error=type(error.orig).__name__)
         work.halted = work.lost = True
         return set()
-    begun = ctx.clock.monotonic()
+    latest = min(written + COMMIT_SECONDS, ctx.clock.monotonic() + FRESH_SECONDS)
     expires = from_ms(work.claim.expires_at)
     return {
-        asyncio.create_task(_call(ctx, work, request, seqs, [sealed[seq] for seq in seqs], expires, begun))
+        asyncio.create_task(_call(ctx, work, request, seqs, [sealed[seq] for seq in seqs], expires, latest))
         for request, seqs in intended
     }
 
@@ -218,23 +220,29 @@ def _left_today(ctx: Context, work: Work) -> int:
     return max(0, min(by_day, by_money))
 
 
-def _intend(ctx: Context, work: Work, chosen: Sequence[list[int]], part: int) -> list[tuple[Request, list[int]]]:
-    """The intent transaction: under the locked control row, take out who has opted out, then write whom we call."""
+def _intend(
+    ctx: Context, work: Work, chosen: Sequence[list[int]], part: int
+) -> tuple[list[tuple[Request, list[int]]], float]:
+    """The intent transaction: under the locked control row, take out who has opted out, then write whom we call.
+
+    Also when it was written, by the monotonic clock, before the commit.
+    """
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
         if not claims.may_send(tx, work.claim, now):
             work.halted = True
-            return []
+            return [], 0.0
         kept = _without_suppressed(tx, work, chosen)
         if not _within_caps(tx, work, kept, now):
             work.halted, work.came_back, work.retry_after = True, 1, usage.seconds_left(now)
-            return []
+            return [], 0.0
         ids = claims.attempt_ids(tx, len(kept))
         requests = [Request(i, seqs[0], seqs[-1], len(seqs), part) for i, seqs in zip(ids, kept, strict=True)]
         lease = now + ctx.settings.dispatch.lease_seconds * 1000
         if requests and not claims.intend(tx, work.claim, work.account.name, requests, now, lease):
             raise LeaseLost
-    return list(zip(requests, kept, strict=True))
+        written = ctx.clock.monotonic()
+    return list(zip(requests, kept, strict=True)), written
 
 
 def _within_caps(tx: Tx, work: Work, kept: Sequence[list[int]], now: int) -> bool:
@@ -271,10 +279,10 @@ async def _call(
     seqs: list[int],
     envelopes: Sequence[Envelope],
     expires_at: datetime,
-    begun: float,
+    latest: float,
 ) -> Finished:
     """One provider call within its total deadline. Never raises for what the vendor or the wire does."""
-    stale = ctx.clock.monotonic() - begun > FRESH_SECONDS
+    stale = ctx.clock.monotonic() > latest
     found: Sequence[Outcome] = (
         [NotSent("the worker was too slow to begin the call")] * len(seqs)
         if stale

@@ -34,10 +34,12 @@ def guard(ctx: Context) -> str | None:
     """Compare ledger and anchor: hold a ledger that is behind, else move the anchor up. The reason, if held."""
     with _anchor(ctx) as (anchor, keep):
         with ctx.ledger.read() as tx:
-            held, found = meta.get(tx, "hold"), _doubt(tx, ctx, anchor)
+            held = meta.get(tx, "hold")
+            found = None if held else _doubt(tx, ctx, anchor)
             last, epoch = meta.last_attempt(tx), int(meta.get(tx, "epoch") or 1)
+        if found:
+            _hold(ctx, found)
         if held or found:
-            _hold(ctx, held or found or "")
             return held or found
         keep({"epoch": epoch, "attempt": last, "site": _site(ctx)})
     return None
@@ -95,15 +97,22 @@ def _site(ctx: Context) -> str:
 
 @contextmanager
 def _anchor(ctx: Context) -> Iterator[tuple[dict[str, Any] | None, Any]]:
-    """This ledger's entry in the anchor file, and a function that keeps a new one: locked, fsynced, never lowered."""
+    """This ledger's entry in the anchor file, and a function that keeps a new one: locked, fsynced, never lowered.
+
+    Nobody waits for the lock: its holder may be a frozen process. Who does not get it compares, and keeps nothing.
+    """
     path = Path(ctx.settings.anchor.path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with (path.parent / f".{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ours = True
+        except BlockingIOError:
+            ours = False
         entries = json.loads(path.read_text()) if path.exists() and path.stat().st_size else {}
 
         def keep(entry: dict[str, Any]) -> None:
-            if entries.get(ctx.ledger_id) != entry:
+            if ours and entries.get(ctx.ledger_id) != entry:
                 _write(path, entries | {ctx.ledger_id: entry})
 
         yield entries.get(ctx.ledger_id), keep

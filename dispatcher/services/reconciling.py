@@ -85,7 +85,7 @@ def _decide(ctx: Context, row: Row[Any], answer: Outcome | None) -> None:
         elif isinstance(answer, Rejected):
             _settle(tx, row, DeliveryState.FAILED, answer.reason)
         elif row.policy == Policy.AT_LEAST_ONCE and row.control == "released" and row.expires_at > now:
-            _settle(tx, row, DeliveryState.WAITING, sweeps.LOST)
+            _settle(tx, row, DeliveryState.WAITING, sweeps.LOST)  # so it goes out, or is unknown again when all ends
             anomalies.add(
                 tx, "possible repeat", sweeps.LOST, now, account=row.account, broadcast_id=row.broadcast_id, seq=row.seq
             )

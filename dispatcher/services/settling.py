@@ -10,6 +10,7 @@ from dispatcher.model.states import BroadcastState, ControlState, DeliveryState
 from dispatcher.people import Right, require
 from dispatcher.services.context import Context
 
+BY_PERSON = "sent again by a person"
 LEFT_BY_PERSON = "left by policy: a person decided so"
 
 
@@ -27,7 +28,8 @@ def settle(ctx: Context, actor: Person, ref: str, decision: str, reason: str) ->
         elif seqs:
             _reopen(ctx, tx, broadcast)
             sweeps.settle_rows(tx, broadcast.id, seqs, DeliveryState.UNKNOWN, DeliveryState.WAITING, sweeps.LOST)
-            anomalies.add(tx, "possible repeat", f"{len(seqs)} sent again by a person", now, broadcast_id=broadcast.id)
+            for seq in seqs:
+                anomalies.add(tx, "possible repeat", BY_PERSON, now, broadcast_id=broadcast.id, seq=seq)
         broadcasts.note_act(
             tx, f"unknown: {decision}", now, person_id=actor.id, broadcast_id=broadcast.id, detail=reason
         )

@@ -51,6 +51,7 @@ def _expire(ctx: Context, now: int) -> None:
             return
     with ctx.ledger.write() as tx:
         for broadcast_id, channel in controls.expire(tx, now):
+            sweeps.leave_repeats(tx, broadcast_id, channel)
             broadcasts.note_act(tx, "expired", now, door="program", broadcast_id=broadcast_id, channel=channel)
             found = broadcasts.get(tx, broadcast_id)
             if sweeps.all_expired(tx, broadcast_id) and found.state is not BroadcastState.EXPIRED:

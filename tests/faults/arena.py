@@ -97,9 +97,7 @@ class Arena(Stage):
             )
             no = 0
             for c in kinds:
-                controls.add(
-                    tx, made, c, rank=1, policy=policy, request_size=size, scope="all", changed_at=now
-                )
+                controls.add(tx, made, c, rank=1, policy=policy, request_size=size, scope="all", changed_at=now)
                 if c is Channel.SOCIAL:
                     no = planning.expand_accounts(tx, made, ids[(c, "en", "")], ["x"], no)
                 else:
@@ -208,7 +206,9 @@ def verdict_of(arena, broadcast, sampler=None, *, finished=True):
         )
         flagged = {
             row.seq
-            for row in tx.all("SELECT seq FROM anomaly WHERE broadcast_id = :b AND kind = 'possible repeat'", b=broadcast)
+            for row in tx.all(
+                "SELECT seq FROM anomaly WHERE broadcast_id = :b AND kind = 'possible repeat'", b=broadcast
+            )
         }
         wrong = counts.wrong_batches(tx, broadcast)
     found = Verdict(planned=len(rows), finished=finished)

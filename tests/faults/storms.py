@@ -63,7 +63,10 @@ def freeze_child(arena, dice, verdict):
 
 def flush_redis(arena, dice, verdict):
     """The broker forgets everything."""
-    with contextlib.suppress(redis.RedisError), redis.Redis.from_url(arena.ctx.settings.redis_url, socket_timeout=2) as r:
+    with (
+        contextlib.suppress(redis.RedisError),
+        redis.Redis.from_url(arena.ctx.settings.redis_url, socket_timeout=2) as r,
+    ):
         r.flushall()
 
 
