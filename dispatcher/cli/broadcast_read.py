@@ -9,7 +9,7 @@ import click
 
 from dispatcher.cli.broadcast_compose import shown
 from dispatcher.cli.groups import Verb
-from dispatcher.cli.progress import View, sum_line
+from dispatcher.cli.progress import View, sum_line, trouble
 from dispatcher.cli.screen import as_json, badge, number, pairs, printable, say, show, table
 from dispatcher.cli.session import Session, join_words, pass_session
 from dispatcher.model.states import TERMS
@@ -57,21 +57,15 @@ def view_words(view: View) -> str:
 
 
 def _why(view: View) -> str:
-    lines = []
+    """What keeps it waiting, then the reasons of each term, then what did not fit."""
+    lines = [f"! on hold: {printable(view['hold'])} (dispatcher hold show)"] if view["hold"] else []
     for name, terms in view["channels"].items():
+        waits = "; ".join(filter(None, (printable(terms.get("why", "")), trouble(terms))))
+        if waits:
+            lines.append(f"! {name} {terms['state']}: {waits}")
         for term, reasons in terms.get("reasons", {}).items():
-            lines += [
-                f"{name} {term}: {printable(reason) or 'no reason given'} {number(count)}"
-                for reason, count in reasons.items()
-            ]
-    return "\n".join([*lines, *map(_explained, view.get("explanations", []))])
-
-
-def _explained(one: dict[str, Any]) -> str:
-    """`email unknown 3: why, since when, what happens next`."""
-    since = f" Since {one['since']}." if one.get("since") else ""
-    then = f" Next{' at ' + one['next_at'] if one.get('next_at') else ''}: {one['next']}" if one.get("next") else ""
-    return f"{one['channel']} {one['term']} {number(one['count'])}: {one['why']}{since}{then}"
+            lines += [f"{name} {term}: {printable(reason)} {number(count)}" for reason, count in reasons.items()]
+    return "\n".join([*lines, *(f"! {printable(kind)}: {number(count)}" for kind, count in view["anomalies"].items())])
 
 
 @click.command(cls=Verb)

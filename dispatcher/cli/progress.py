@@ -58,7 +58,8 @@ def trouble(terms: Mapping[str, Any]) -> str:
 
 def changes(view: View, last: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """(what, line) for the broadcast and each channel, where the line is another than the last one."""
-    found = {view["ref"]: view["state"]}
+    held = f", on hold: {view['hold']}" if view.get("hold") else ""
+    found = {view["ref"]: printable(view["state"] + held)}
     for channel, terms in view["channels"].items():
         count = f"{number(settled(terms))} of {number(wanted(terms))}"
         found[channel] = f"{count}: {'; '.join(filter(None, (told(terms) or 'nothing yet', trouble(terms))))}"
@@ -117,7 +118,8 @@ def frame(view: View) -> "RenderableType":
         if wrong := trouble(terms):
             words.append(f"  {wrong}", style="yellow")
         grid.add_row(Text(channel, style="bold"), bar(terms), _count(terms), words)
-    return Group(head, title, grid)
+    held = [Text(f"on hold: {printable(view['hold'])}", style="yellow")] if view.get("hold") else []
+    return Group(head, title, *held, grid)
 
 
 def _count(terms: Mapping[str, int]) -> Any:

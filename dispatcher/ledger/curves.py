@@ -15,18 +15,22 @@ _POINTS = 1000
 
 
 def accepted(tx: Tx, broadcast_id: int, since: int) -> Sequence[Row[Any]]:
-    """channel, wait (ms after `since`), count: from attempts, so by request and not by delivery."""
+    """channel, wait (ms after `since`), n: from attempts, so by request and not by delivery.
+
+    Of a thread the first part counts: it stands alone.
+    """
     last = tx.scalar("SELECT max(finished_at) FROM attempt WHERE broadcast_id = :b AND accepted > 0", b=broadcast_id)
     return tx.all(
         "SELECT b.channel, (a.finished_at - :since) / :step * :step AS wait, sum(a.accepted) AS n FROM attempt a"
         " JOIN batch b ON b.broadcast_id = a.broadcast_id AND b.no = a.no"
-        " WHERE a.broadcast_id = :b AND a.accepted > 0 AND a.finished_at IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2",
+        " WHERE a.broadcast_id = :b AND a.part = 1 AND a.accepted > 0 AND a.finished_at IS NOT NULL"
+        " GROUP BY 1, 2 ORDER BY 1, 2",
         b=broadcast_id, since=since, step=_step(last, since),
     )  # fmt: skip
 
 
 def delivered(tx: Tx, broadcast_id: int, since: int) -> Sequence[Row[Any]]:
-    """wait (ms after `since`), count: when the vendors' word came in; their own times are whole seconds."""
+    """wait (ms after `since`), n: when the vendors' word came in; their own times are whole seconds."""
     where = "broadcast_id = :b AND type = 'delivered'"
     last = tx.scalar(f"SELECT max(received_at) FROM event WHERE {where}", b=broadcast_id)
     return tx.all(

@@ -55,3 +55,12 @@ def test_nobody_named_is_said_so(staffed, people_csv):
 
 def test_a_token_file_that_is_not_there(staffed):
     assert staffed("incident", "open", "X", "--token-file", "/nonexistent/token").code == 2
+
+
+def test_in_a_terminal_the_token_is_asked_for_and_never_shown(live, people_csv, monkeypatch):
+    run, tokens = live
+    monkeypatch.setattr("dispatcher.cli.actor.is_terminal", lambda: True)
+    monkeypatch.setattr("click.termui.hidden_prompt_func", lambda _prompt: tokens["Ana"])
+    answer = run("audience", "import", people_csv, "--into", "customers", "--region", "GB", "--json")
+    assert answer.code == 0, answer.err
+    assert tokens["Ana"] not in answer.out + answer.err

@@ -243,3 +243,20 @@ def test_bad_words_are_refused_with_a_mend(drafted, argv, code, word):
     assert answer.code == code, answer.err
     assert word in answer.err
     assert "Mend" in answer.err
+
+
+@pytest.mark.parametrize(("typed", "code"), [("4", 0), ("4,000", 6), ("yes", 6), ("", 6)])
+def test_in_a_terminal_the_size_is_typed(approved, monkeypatch, typed, code):
+    monkeypatch.setattr("dispatcher.cli.broadcast_run.is_terminal", lambda: True)
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed + "\n"))
+    answer = approved("broadcast", "send", "B-1", "--as", "Olu")
+    assert answer.code == code
+    assert "Type the number of people" in answer.err
+    assert show(approved)["state"] == ("released" if code == 0 else "approved")
+
+
+def test_what_keeps_it_waiting_is_said(approved):
+    approved("broadcast", "send", "B-1", "--confirm-audience", 4, "--undo", 0, "--as", "Olu")
+    approved("channel", "freeze", "sms", "--reason", "strange hands", "--as", "Olu")
+    shown = approved("broadcast", "show", "B-1").out
+    assert "! sms released: frozen: strange hands" in shown

@@ -1,5 +1,6 @@
 """The smaller nouns, each on a real ledger."""
 
+import io
 import json
 import shutil
 
@@ -233,3 +234,12 @@ def test_a_broken_template_is_told_with_its_place_and_stops_no_other(run, site, 
     assert verdicts
     assert all(verdicts.values())
     assert "sms.txt" in run("template", "lint", "holding-statement").out
+
+
+@pytest.mark.parametrize(("typed", "code"), [("4", 0), ("5", 6), ("all", 6)])
+def test_in_a_terminal_the_number_of_rows_is_typed(staffed, people_csv, monkeypatch, typed, code):
+    monkeypatch.setattr("dispatcher.cli.audience.is_terminal", lambda: True)
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed + "\n"))
+    answer = staffed("audience", "import", people_csv, "--into", "customers", "--region", "GB", "--as", "Ana")
+    assert answer.code == code
+    assert "4 were read" in answer.err
