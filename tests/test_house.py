@@ -37,6 +37,8 @@ PUBLIC_ROUTES = {
     ("GET", "/readyz"),
     ("GET", "/metrics"),
 }
+NOBODYS = {"phishing.gov.uk", "sns.eu-west-1.amazonaws.com"}
+"""Where the public reports scams; a host after a user name in a URL."""
 SAFE_MAIL = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|org|net|co\.uk))?|test|invalid|localhost)$")
 
 
@@ -306,7 +308,8 @@ def test_only_invented_people_are_written_down():
 
     def look(path):
         for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
-            yield from ((number, m[0]) for m in address.finditer(line) if not SAFE_MAIL.search(m[1].lower()))
+            hosts = ((m[0], m[1].lower()) for m in address.finditer(line))
+            yield from ((number, found) for found, host in hosts if host not in NOBODYS and not SAFE_MAIL.search(host))
 
     assert offences(texts(), look) == []
 
