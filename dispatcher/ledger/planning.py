@@ -45,6 +45,9 @@ def locales(tx: Tx, version_id: int) -> list[str | None]:
 def expand(tx: Tx, broadcast_id: int, version_id: int, scopes: Sequence[str], group: Group, first_no: int) -> int:
     """One group's deliveries and batches, suppressed people included with the reason; the next free batch number."""
     column = ADDRESS[group.channel]
+    if not tx.is_sqlite:
+        tx.change("SET LOCAL work_mem = '128MB'")  # a million rows are sorted once, and not on disk
+        tx.change("SET LOCAL jit = off")
     where, values = _locale_filter(group.locales)
     shared = {"b": broadcast_id, "v": version_id, "channel": group.channel, **values}
     tx.change(
