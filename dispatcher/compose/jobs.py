@@ -57,7 +57,8 @@ def _order(template: Template, target: Channel | str, locale: str, variant: str)
     wanted = _pieces_of(target)
     names = [parts.choose(template.sources, piece, locale=locale, variant=variant) for piece in wanted]
     own = template.locale
-    if not all(parts.speaks(name, locale, own=own, worded=template.words) for name in names):
+    worded = parts.worded(template)
+    if not all(parts.speaks(name, locale, own=own, worded=worded) for name in names):
         names = [parts.choose(template.sources, piece, locale=own, variant=variant) for piece in wanted]
         return Order(target, locale, variant, own, tuple(names))
     return Order(target, locale, variant, locale, tuple(names))

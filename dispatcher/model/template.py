@@ -27,8 +27,16 @@ class Profile(StrEnum):
     UPDATE = "update"  # an open incident: carries the next update
     APOLOGY = "apology"  # must own the failure and offer repair
     BREACH = "breach"  # must carry what the law demands
+    BREACH_US = "breach_us"  # the same, in the layout that California demands
     CLOSING = "closing"  # the incident ends: no next update
     WARNING = "warning"  # tells people what to beware of
+    CORRECTION = "correction"  # takes back what we said
+    THANKS = "thanks"  # goodwill, on its own and after the end
+
+    @property
+    def is_breach(self) -> bool:
+        """A notice to people whose data was taken, in whatever layout."""
+        return self in (Profile.BREACH, Profile.BREACH_US)
 
 
 @dataclass(frozen=True, slots=True)

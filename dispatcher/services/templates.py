@@ -14,7 +14,7 @@ from dispatcher.compose.lint.rules import Finding
 from dispatcher.compose.rendering import Composed, compose
 from dispatcher.errors import NotFound, Refused
 from dispatcher.model.fact import sheet
-from dispatcher.model.kinds import Mode
+from dispatcher.model.kinds import Mode, Purpose
 from dispatcher.model.template import Template
 from dispatcher.services import briefing
 from dispatcher.services.context import Context
@@ -69,7 +69,8 @@ def _linted(ctx: Context, template_id: str) -> Linted:
     except Refused as error:
         return Linted(template_id, broken=error)
     try:
-        brief = _brief(ctx, template, None, sorted(briefing.spoken_locales(template)), Mode.LIVE)
+        mode = Mode.DRILL if template.purpose is Purpose.DRILL else Mode.LIVE
+        brief = _brief(ctx, template, None, sorted(briefing.spoken_locales(template)), mode)
         return Linted(template_id, tuple(lint(template, brief, compose(template, brief))))
     except Refused as error:
         return Linted(template_id, broken=error)

@@ -8,7 +8,7 @@ from dispatcher.compose.catalogue import Catalogue
 from dispatcher.compose.factfile import of_table
 from dispatcher.compose.facts import read_facts
 from dispatcher.model.fact import sheet
-from dispatcher.model.kinds import Channel, Mode
+from dispatcher.model.kinds import Channel, Mode, Purpose
 from dispatcher.model.template import Template
 
 SHIPPED = Path(__file__).parents[2] / "templates"
@@ -56,7 +56,8 @@ def brief_for(template: Template, **changes: object) -> Brief:
         "code": "KM47QX",
         "incident_ref": "INC-1",
         "next_update_at": NEXT,
-        "mode": Mode.LIVE,
+        "mode": Mode.DRILL if template.purpose is Purpose.DRILL else Mode.LIVE,
+        "purpose": template.purpose,
     }
     return Brief(**{**given, **changes})  # type: ignore[arg-type]
 

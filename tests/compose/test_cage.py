@@ -107,8 +107,8 @@ def test_errors_of_the_workshop_itself(source, says):
         workshop.make(job(source, problem=None, items=["list", ["a"]]))
 
 
-@pytest.mark.parametrize("template_id", catalogue().ids())
-def test_every_template_comes_out_of_the_cage_as_it_would_without(template_id):
+@pytest.mark.parametrize("template_id", ["holding-statement", "data-breach"])
+def test_a_template_comes_out_of_the_cage_as_it_would_without(template_id):
     template = catalogue().get(template_id)
     brief = brief_for(template, locales=tuple(sorted(template.locales())))
     ordered = jobs.orders(template, brief)

@@ -1,11 +1,12 @@
 """The catalogue: shipped and own templates, and what is said of broken ones."""
 
+import dataclasses
 import shutil
 
 import pytest
 
 from dispatcher.compose.catalogue import Catalogue
-from dispatcher.compose.parts import choose, speaks
+from dispatcher.compose.parts import choose, speaks, worded
 from dispatcher.errors import NotFound, TemplateError
 from dispatcher.model.fact import FactKind
 from dispatcher.model.kinds import Channel, Purpose
@@ -167,6 +168,15 @@ def test_a_part_for_any_language_speaks_where_there_are_words():
     assert choose(["email.txt", "email.any.txt"], ("email", "", "txt"), locale="fr") == any_part
     assert speaks(any_part, "fr-CA", own="en", worded=["en", "fr"])
     assert not speaks(any_part, "de", own="en", worded=["en", "fr"])
+
+
+def test_parts_for_any_language_take_those_that_every_partial_speaks():
+    template = catalogue().get("holding-statement")
+    assert worded(template) == {"en", "fr"}
+    silent = {name: text for name, text in template.sources.items() if name != "says.fr.txt"}
+    assert worded(dataclasses.replace(template, sources=silent)) == {"en"}
+    words = {**template.words, "de": template.words["en"]}
+    assert worded(dataclasses.replace(template, words=words)) == {"en", "fr"}
 
 
 def test_no_part_at_all():

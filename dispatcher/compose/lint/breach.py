@@ -1,5 +1,6 @@
 """What a notice of a data breach must hold, and what it may not be mixed with."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,7 +14,7 @@ from dispatcher.model.template import Profile
 
 
 def _is_breach(case: Case) -> bool:
-    return case.template.profile is Profile.BREACH
+    return case.template.profile.is_breach
 
 
 def _notices(case: Case) -> list[Passage]:
@@ -110,6 +111,32 @@ def direct(case: Case) -> Iterable[Hit]:
     direct_ways = Channel.EMAIL in case.brief.channels or "letter" in case.template.documents
     if _is_breach(case) and not direct_ways:
         yield Hit(None, 0, ", ".join(case.brief.channels))
+
+
+HEADINGS = (
+    "What Happened", "What Information Was Involved", "What We Are Doing", "What You Can Do", "For More Information",
+)  # fmt: skip
+_POINTS = re.compile(r"font(?:-size)?\s*:[^;}]*?(\d+(?:\.\d+)?)pt")
+
+
+@rule(
+    "L15", Weight.BLOCK, "The notice does not have the form that California demands.",
+    why="The law prescribes its title, its five headings, and letters of at least 10 points.",
+    mend="Use the template data-breach-us as it is.",
+    source="California Civil Code 1798.82(d)",
+)  # fmt: skip
+def californian(case: Case) -> Iterable[Hit]:
+    """Title and headings in order, in mail and letter; no smaller type than 10 points in the letter."""
+    if case.template.profile is not Profile.BREACH_US:
+        return
+    for passage in _notices(case):
+        wanted = ("Notice of Data Breach", *HEADINGS)
+        places = [passage.text.find(words) for words in wanted]
+        lost = [words for words, at in zip(wanted, places, strict=True) if at < 0]
+        if lost or places != sorted(places):
+            yield Hit(passage, 0, lost[0] if lost else "", f"{passage.target} lacks {lost[0]!r}." if lost else "")
+    for passage in case.of("letter"):
+        yield from (Hit(passage, 0, size) for size in _POINTS.findall(passage.raw) if float(size) < 10)
 
 
 @rule(

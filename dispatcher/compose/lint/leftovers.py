@@ -7,7 +7,7 @@ from dispatcher.compose import marks
 from dispatcher.compose.lint.passages import Passage
 from dispatcher.compose.lint.rules import Case, Hit, Weight, each, rule
 from dispatcher.model.fact import spoken
-from dispatcher.model.kinds import FactState, Mode
+from dispatcher.model.kinds import FactState, Mode, Purpose
 
 _LEFT = re.compile(
     r"\{\{|\}\}|\{%|%\}|\$\{\w*|%\([a-z_]+\)s"
@@ -40,9 +40,15 @@ def blanks(passage: Passage, _case: Case) -> Iterable[Hit]:
     why="Hawaii, 2018: a drill went out as a real alert, and was taken for one.",
     mend="Let the mode of the broadcast put the mark on; write none yourself.",
 )  # fmt: skip
-@each
-def drill_mark(passage: Passage, case: Case) -> Iterable[Hit]:
-    """Every text of a drill begins with the mark; no text of a live broadcast does."""
+def drill(case: Case) -> Iterable[Hit]:
+    """Every text of a drill begins with the mark, no live text does, and a template for drills stays in drills."""
+    if case.template.purpose is Purpose.DRILL and case.brief.mode is Mode.LIVE:
+        yield Hit(None, 0, case.template.id, f"{case.template.title} is for drills only.")
+    for passage in case.passages:
+        yield from _drill_mark(passage, case)
+
+
+def _drill_mark(passage: Passage, case: Case) -> Iterable[Hit]:
     start = " ".join(passage.lines)[:80].lstrip("[ ")
     word = marks.word(passage.language)
     if case.brief.mode is Mode.DRILL and not start.startswith(word):

@@ -46,7 +46,7 @@ def _web(passage: Passage) -> Iterator[tuple[Link, SplitResult]]:
 @each
 def doors(passage: Passage, case: Case) -> Iterable[Hit]:
     """In breach notices and warnings; the verification page of our own is no door."""
-    if case.template.profile not in (Profile.BREACH, Profile.WARNING):
+    if not (case.template.profile.is_breach or case.template.profile is Profile.WARNING):
         return
     ours = _bare(case.brief.organisation.verify_url)
     for link, url in _web(passage):

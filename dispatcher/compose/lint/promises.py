@@ -33,7 +33,7 @@ def _needs_next(case: Case) -> bool:
     if case.template.profile is Profile.UPDATE:
         return True
     rows = [row for matrix in case.said(FactKind.MATRIX) for row in matrix]
-    return case.template.profile is Profile.BREACH and any(row["place"] == Place.CHECKING for row in rows)
+    return case.template.profile.is_breach and any(row["place"] == Place.CHECKING for row in rows)
 
 
 @rule(

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dispatcher.compose.lint.passages import Passage
 from dispatcher.compose.lint.phrases import after, hits, negated, of_swindlers, says, sentences
 from dispatcher.compose.lint.rules import Case, Hit, Weight, each, rule
-from dispatcher.model.template import Profile
 
 
 @rule(
@@ -19,7 +18,7 @@ from dispatcher.model.template import Profile
 @each
 def no_evidence(passage: Passage, case: Case) -> Iterable[Hit]:
     """ "No evidence" and its like, unless its paragraph says as of when and that checks go on."""
-    severe = case.template.profile is Profile.BREACH or passage.target == "press"
+    severe = case.template.profile.is_breach or passage.target == "press"
     for sentence, found in sentences(passage, "nothing_found"):
         paragraph = " ".join(s.text for s in passage.sentences if s.line == sentence.line)
         dated = says(paragraph, "as_of", passage.language)

@@ -12,7 +12,7 @@ from dispatcher.model.template import Profile
 
 _LOUD = re.compile(r"(?<![\w/.-])[A-ZÀ-Þ]{4,}(?:'[A-Z]+)?(?![\w/-]|\.[a-z])")
 _ACRONYMS = frozenset(
-    ("ACAS", "BACS", "CIFAS", "CNIL", "COVID", "GDPR", "HMRC", "HTTPS", "IBAN", "NCSC", "OFCOM", "RGPD", "SEPA")
+    ("ACAS", "BACS", "CIFAS", "CNIL", "COVID", "GDPR", "HMRC", "HTTPS", "IBAN", "NCSC", "OFCOM", "RGPD", "SEPA", "STOP")
 )  # fmt: skip
 _SHOUTED = re.compile(r"!{2,}|\?!|!\?")
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf]")

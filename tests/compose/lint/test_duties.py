@@ -9,7 +9,7 @@ from dispatcher.model.fact import Fact, FactKind
 from dispatcher.model.kinds import Purpose
 from dispatcher.model.person import Level
 from dispatcher.model.template import Profile
-from tests.compose.lint.bench import HOLDING, case, found, mail, matrix, page_of, posts, services, sms
+from tests.compose.lint.bench import HOLDING, case, document, found, mail, matrix, page_of, posts, services, sms
 
 
 class TestBreach:
@@ -53,6 +53,28 @@ class TestBreach:
     def test_only_a_post_is_not_enough(self):
         assert found("L14", posts("We lost data."), profile=Profile.BREACH)
         assert found("L14", posts("We lost data."), mail(self.TEXT), profile=Profile.BREACH) == []
+
+    US = (
+        "Notice of Data Breach\n\nWhat Happened\nx\nWhat Information Was Involved\nx\nWhat We Are Doing\nx\n"
+        "What You Can Do\nx"
+    )
+
+    def test_the_californian_form(self):
+        whole = f"{self.US}\nFor More Information\nx"
+        assert found("L15", mail(whole), profile=Profile.BREACH_US) == []
+        assert found("L15", mail(self.US), profile=Profile.BREACH_US) == [("block", "For More Information")]
+        assert found("L15", mail(self.US), profile=Profile.BREACH) == []
+        lines = whole.split("\n")
+        swapped = "\n".join([lines[0], *lines[4:], *lines[2:4]])
+        assert found("L15", mail(swapped), profile=Profile.BREACH_US) == [("block", "")]
+
+    @pytest.mark.parametrize(("size", "fits"), [("12pt", True), ("10pt", True), ("9.5pt", False), ("8pt", False)])
+    def test_the_californian_letter(self, size, fits):
+        body = self.US.replace("\n", "<br>") + "<br>For More Information"
+        letter = document(
+            "letter", f"<html><style>p {{ font: {size}/1.5 Arial }}</style><body>{body}</body></html>", "html"
+        )
+        assert (found("L15", mail(f"{self.US}\nFor More Information"), letter, profile=Profile.BREACH_US) == []) is fits
 
     def test_a_promotional_broadcast_may_promote(self):
         assert found("L39", mail("Get 10% off."), purpose=Purpose.PROMOTIONAL) == []

@@ -9,7 +9,7 @@ from dispatcher.compose.lint.checking import blocks, lint, rules
 from dispatcher.compose.lint.rules import RULES, Weight, rule
 from dispatcher.compose.rendering import Composed, compose
 from dispatcher.model.fact import Fact, FactKind, FactSpec
-from dispatcher.model.kinds import FactState, Mode, Severity
+from dispatcher.model.kinds import FactState, Mode, Purpose, Severity
 from dispatcher.model.template import Profile
 from tests.compose.lint.bench import HOLDING, case, document, found, mail, matrix, page_of, posts, sms
 from tests.compose.sample import NEXT, NOW, STORES, brief_for
@@ -244,6 +244,11 @@ class TestDrill:
     def test_a_live_message_with_it(self, text):
         assert found("L40", sms(text), mode=Mode.LIVE)
         assert found("L40", sms(text), mode=Mode.DRILL) == []
+
+    def test_a_template_for_drills_stays_in_drills(self):
+        drill = dataclasses.replace(HOLDING, purpose=Purpose.DRILL)
+        assert found("L40", sms("Hello."), template=drill, mode=Mode.LIVE) == [("block", "holding-statement")]
+        assert found("L40", sms("EXERCISE: hello."), template=drill, mode=Mode.DRILL) == []
 
     def test_the_mark_does_not_shout(self):
         assert found("L26", sms("EXERCISE: down."), mode=Mode.DRILL) == []
