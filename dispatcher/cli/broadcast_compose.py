@@ -1,5 +1,6 @@
 """The verbs before a broadcast leaves: draft, edit, check, preview, test, submit, approve, return, reject."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,13 @@ from dispatcher.cli.groups import Verb
 from dispatcher.cli.screen import badge, number, pairs, printable, say, show, table
 from dispatcher.cli.session import Session, pass_session
 from dispatcher.errors import Refused, UsageError
+from dispatcher.model.broadcast import Fallback
 from dispatcher.model.kinds import Channel, Mode, Severity
 
 if TYPE_CHECKING:
     from dispatcher.model.broadcast import Broadcast
 
+_FALLBACK = re.compile(r"([a-z]+)=([a-z]+):([0-9]{1,5})")
 _REASON = click.option("--reason", default="", metavar="TEXT", help="Why; kept in the timeline.")
 
 
@@ -30,6 +33,15 @@ def channels_of(words: Sequence[str]) -> tuple[Channel, ...]:
     if strange := [word for word in words if word not in known]:
         raise UsageError(f"{strange[0]!r} is no channel.", mend=f"Use {', '.join(known)}.")
     return tuple(Channel(word) for word in words)
+
+
+def fallback_of(word: str) -> Fallback:
+    """`sms=email:15` as a fallback."""
+    found = _FALLBACK.fullmatch(word.strip())
+    if not found:
+        raise UsageError(f"--fallback {word!r} cannot be read.", mend="Like --fallback sms=email:15 (minutes).")
+    channel, instead_of = channels_of(found.group(1, 2))
+    return Fallback(channel, instead_of, int(found[3]) * 60)
 
 
 def fact_pairs(words: Sequence[str]) -> dict[tuple[str, str | None], object]:
@@ -96,9 +108,23 @@ def shown(broadcast: "Broadcast") -> dict[str, object]:
 @click.option("--severity", type=click.Choice([s.value for s in Severity]), help="Default: the incident's.")
 @click.option("--title", default="", help="How we call it among ourselves.")
 @click.option("--expires-hours", type=click.FloatRange(min=0, min_open=True), help="Later than this nothing is sent.")
+@click.option(
+    "--fallback",
+    multiple=True,
+    metavar="CHANNEL=FIRST:MINUTES",
+    help="sms=email:15 tells by SMS those whom email has not provably reached after 15 minutes.",
+)
 @click.option("--key", "request_key", default="", help="The same key again gives the same broadcast.")
 @pass_session
-def draft(session: Session, /, channels: Sequence[str], mode: str | None, severity: str | None, **asked: Any) -> None:
+def draft(
+    session: Session,
+    /,
+    channels: Sequence[str],
+    mode: str | None,
+    severity: str | None,
+    fallback: Sequence[str],
+    **asked: Any,
+) -> None:
     """Draft a broadcast; prints its REF."""
     from dispatcher.services import drafting
 
@@ -108,6 +134,7 @@ def draft(session: Session, /, channels: Sequence[str], mode: str | None, severi
         mode=Mode(mode) if mode else None,
         severity=Severity(severity) if severity else None,
         facts=facts,
+        fallback=[fallback_of(word) for word in fallback],
         **asked,
     )
     made = drafting.draft(session.ctx, acting(session, wanted.mode), wanted)

@@ -29,6 +29,9 @@ class Group:
     rendition_id: int
     locales: tuple[str | None, ...]
     fallback: bool = False
+    most: int = 0
+    """Who had this many promotional messages since `most_since` (ms) gets no further one; 0 is no such limit."""
+    most_since: int = 0
 
 
 def clear(tx: Tx, broadcast_id: int) -> None:
@@ -55,9 +58,9 @@ def expand(tx: Tx, broadcast_id: int, version_id: int, scopes: Sequence[str], gr
         " SELECT :b, :base + row_number() OVER (ORDER BY r.rid) - 1, r.rid,"
         f" CASE WHEN s.address IS NULL THEN {_FALLBACK if group.fallback else _WAITING}"
         f" ELSE {_SUPPRESSED} END, s.reason"
-        f" FROM recipient r LEFT JOIN ({_suppressed(scopes)}) s ON s.address = r.{column}"
+        f" FROM recipient r LEFT JOIN ({_left_out(scopes, group)}) s ON s.address = r.{column}"
         f" WHERE r.version_id = :v AND r.{column} IS NOT NULL AND {where}",
-        base=first_no * BATCH, **shared, **_scope_values(scopes),
+        base=first_no * BATCH, **shared, **_scope_values(scopes), **_most_values(group),
     )  # fmt: skip
     return _cut(tx, broadcast_id, version_id, group, column, first_no)
 
@@ -109,6 +112,26 @@ def _locale_filter(wanted: Sequence[str | None]) -> tuple[str, dict[str, Any]]:
     if None in wanted:
         tests.append("r.locale IS NULL")
     return f"({' OR '.join(tests) or '1 = 0'})", values
+
+
+def _left_out(scopes: Sequence[str], group: Group) -> str:
+    """Addresses that get nothing, each with the reason."""
+    if not group.most:
+        return _suppressed(scopes)
+    column = ADDRESS[group.channel]
+    often = (
+        f"SELECT r.{column} AS address, 'told often enough lately' AS reason FROM broadcast o"
+        " JOIN batch b ON b.broadcast_id = o.id AND b.channel = :channel"
+        f" JOIN delivery d ON d.broadcast_id = o.id AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
+        " JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = d.rid"
+        " WHERE o.purpose = 'promotional' AND o.release_at >= :most_since AND d.state IN (3, 4, 5, 6)"
+        f" GROUP BY r.{column} HAVING count(*) >= :most"
+    )
+    return f"SELECT address, min(reason) AS reason FROM ({_suppressed(scopes)} UNION ALL {often}) x GROUP BY address"
+
+
+def _most_values(group: Group) -> dict[str, int]:
+    return {"most": group.most, "most_since": group.most_since} if group.most else {}
 
 
 def _suppressed(scopes: Sequence[str]) -> str:

@@ -1,11 +1,13 @@
 """Submit freezes words, people and plan under a digest; a second person says yes, returns it or rejects it."""
 
+from datetime import timedelta
+
 from dispatcher.errors import IllegalTransition, NotPermitted, Refused
 from dispatcher.ledger import broadcasts, controls, planning
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast, broadcast_id
 from dispatcher.model.clock import to_ms
-from dispatcher.model.kinds import Channel
+from dispatcher.model.kinds import Channel, Purpose
 from dispatcher.model.person import Level, Person
 from dispatcher.model.rendition import Rendition
 from dispatcher.model.states import BroadcastState
@@ -127,10 +129,19 @@ def _plan(tx: Tx, ctx: Context, broadcast: Broadcast, template: Template, render
             fallback_for=after.instead_of if after else None,
             fallback_after=after.after_seconds * 1000 if after else None,
         )  # fmt: skip
-        next_no = _plan_channel(tx, broadcast, channel, ids, words, next_no)
+        next_no = _plan_channel(ctx, tx, broadcast, channel, ids, words, next_no)
+
+
+def _promotional_limit(ctx: Context, purpose: Purpose) -> tuple[int, int]:
+    """How many promotional messages since when (ms) are enough for one person; (0, 0): no such limit."""
+    dispatch = ctx.settings.dispatch
+    if purpose is not Purpose.PROMOTIONAL or not dispatch.promotional_most:
+        return 0, 0
+    return dispatch.promotional_most, to_ms(ctx.clock.now() - timedelta(days=dispatch.promotional_days))
 
 
 def _plan_channel(
+    ctx: Context,
     tx: Tx,
     broadcast: Broadcast,
     channel: Channel,
@@ -147,6 +158,8 @@ def _plan_channel(
     waits = any(one.channel is channel for one in broadcast.plan.fallback)
     for locale in sorted(set(words.values())):
         mine = tuple(word for word, to in words.items() if to == locale)
-        group = planning.Group(channel, ids[(channel, locale, "")], mine, fallback=waits)
+        group = planning.Group(
+            channel, ids[(channel, locale, "")], mine, waits, *_promotional_limit(ctx, broadcast.purpose)
+        )
         first_no = planning.expand(tx, broadcast.id, broadcast.audience_version_id, scopes, group, first_no)
     return first_no

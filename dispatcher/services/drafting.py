@@ -141,6 +141,9 @@ def _audience(tx: Tx, wanted: Draft) -> audiences.AudienceVersion | None:
 
 def _plan(ctx: Context, wanted: Draft, template: Template, severity: Severity, mode: Mode) -> Plan:
     channels = tuple(dict.fromkeys(wanted.channels or template.channels))
+    for one in wanted.fallback:
+        if one.channel not in channels or one.instead_of not in channels or one.channel is one.instead_of:
+            raise Refused(f"{one.channel} cannot stand in for {one.instead_of} here.", mend="Name both with --channel.")
     if strange := [c for c in channels if c not in template.channels]:
         raise Refused(
             f"{template.title} has no words for {strange[0]}.",

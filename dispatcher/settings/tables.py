@@ -102,6 +102,8 @@ class Dispatch(Block):
     expiry_hours: dict[Severity, Annotated[float, Field(gt=0, le=24 * 30)]] = {}
     settle_seconds: dict[Channel, Annotated[int, Field(ge=1)]] = {}
     when_unknown: dict[Severity, Policy] = {}
+    promotional_most: int = Field(default=3, ge=0)
+    promotional_days: float = Field(default=7, gt=0)
     event_dedupe_days: int = Field(default=14, ge=1)
     retry: Retry = Retry()
     breaker: Breaker = Breaker()

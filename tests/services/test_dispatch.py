@@ -351,3 +351,23 @@ def test_the_window_halves_when_throttled_and_grows_again(world):
     for _ in range(16):
         windows.answered("a", 64, throttled=False, now=11.0)
     assert windows.size("a", 64) == 17
+
+
+def test_who_had_enough_promotion_lately_is_left_out_with_the_reason(world):
+    from dispatcher.ledger import planning
+
+    world.add_account("mail", Channel.EMAIL)
+    world.audience(4)
+    for _ in range(2):
+        made = world.broadcast(["email"], {"email": ["mail"]})
+        world.release(made)
+        with world.ctx.ledger.write() as tx:
+            tx.change("UPDATE broadcast SET purpose = 'promotional' WHERE id = :b", b=made)
+    world.vendors["mail"].script.append([Accepted("m"), Rejected("no"), Accepted("m"), Accepted("m")])
+    world.drain("email")
+    with world.ctx.ledger.write() as tx:
+        group = planning.Group(Channel.EMAIL, 1, ("en", None), most=2, most_since=to_ms(world.clock.now()) - 1000)
+        planning.expand(tx, 99, 1, ["all", "promotional"], group, 0)
+        rows = tx.all("SELECT state, reason FROM delivery WHERE broadcast_id = 99 ORDER BY seq")
+    often = (1, "told often enough lately")
+    assert [tuple(row) for row in rows] == [often, (0, None), often, often]
