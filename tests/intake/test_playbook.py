@@ -89,7 +89,8 @@ def test_phases_by_the_tool_s_word_then_by_kind():
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ('id = "x"', "title"), ('id = "own"\ntitle = "t"\nwhen = []', "when"), ('id = "own"\ntitle = "t"\nnovel = 1', "novel"),
+        ('id = "x"', "title"), ('id = "own"\ntitle = "t"\nwhen = []', "when"),
+        ('id = "own"\ntitle = "t"\nnovel = 1', "novel"),
         ('id = "own"\ntitle = "t"\n[[when]]\nmatch = "a["', "JMESPath"),
         ('id = "own"\ntitle = "t"\n[[when]]\n[incident]\ntitle = "{a"', "brace"),
         ('id = "own"\ntitle = "t"\n[[when]]\n[facts.problem]\nsay = "x"\nstate = "confirmed"', "state"),
