@@ -184,14 +184,29 @@ def explain_rows(tx: Tx, broadcast_id: int, seqs: Sequence[int], reason: str) ->
 
 
 def finished(tx: Tx) -> list[int]:
-    """Broadcasts of which nothing is left to hand over and no call is under way."""
+    """Broadcasts of which nothing is left to hand over, no call is under way and nothing may have to go again."""
+    undecided = (
+        f"SELECT 1 FROM delivery d WHERE d.broadcast_id = b.broadcast_id AND d.seq BETWEEN b.no * {BATCH}"
+        f" AND b.no * {BATCH} + {BATCH - 1} AND d.state = 4 AND (d.reason IS NULL OR d.reason NOT LIKE 'left by policy%')"
+    )
     rows = tx.all(
         "SELECT o.id FROM broadcast o WHERE o.state IN ('released', 'paused', 'stopped', 'expired') AND NOT EXISTS"
         " (SELECT 1 FROM control c JOIN batch b ON b.broadcast_id = c.broadcast_id AND b.channel = c.channel"
         " WHERE c.broadcast_id = o.id AND (b.sending > 0 OR b.owner IS NOT NULL"
-        " OR (c.state NOT IN ('stopped', 'expired') AND (b.waiting > 0 OR b.fallback > 0))))"
+        " OR (c.state NOT IN ('stopped', 'expired') AND (b.waiting > 0 OR b.fallback > 0))"
+        f" OR (c.state = 'released' AND c.policy = 'at_least_once' AND b.unknown > 0 AND EXISTS ({undecided}))))"
     )
     return [row.id for row in rows]
+
+
+def unfinished(tx: Tx) -> list[int]:
+    """Broadcasts that were closed and have work again: a worker woke up and said that something was never sent."""
+    rows = tx.all(
+        "SELECT DISTINCT b.broadcast_id FROM batch b"
+        " JOIN control c ON c.broadcast_id = b.broadcast_id AND c.channel = b.channel"
+        " WHERE b.waiting > 0 AND c.state = 'done'"
+    )
+    return [row.broadcast_id for row in rows]
 
 
 def all_expired(tx: Tx, broadcast_id: int) -> bool:

@@ -26,6 +26,7 @@ def tick(ctx: Context) -> None:
     _mark_late(ctx, now)
     _fall_back(ctx, now)
     _finish(ctx, now)
+    _go_on(ctx, now)
     _ring(ctx, now)
     _prune(ctx, now)
 
@@ -93,6 +94,18 @@ def _close(tx: Tx, broadcast_id: int, now: int) -> None:
     if found.state in (BroadcastState.RELEASED, BroadcastState.PAUSED):
         broadcasts.move(tx, found, BroadcastState.DONE, closed_at=now)
         broadcasts.note_act(tx, "done", now, door="program", broadcast_id=broadcast_id)
+
+
+def _go_on(ctx: Context, now: int) -> None:
+    with ctx.ledger.read() as tx:
+        again = sweeps.unfinished(tx)
+    for broadcast_id in again:
+        with ctx.ledger.write() as tx:
+            found = broadcasts.get(tx, broadcast_id, lock=True)
+            controls.move(tx, broadcast_id, ControlState.RELEASED, now)
+            if found.state is BroadcastState.DONE:
+                broadcasts.move(tx, found, BroadcastState.RELEASED, closed_at=None)
+                broadcasts.note_act(tx, "goes on", now, door="program", broadcast_id=broadcast_id)
 
 
 def _ring(ctx: Context, now: int) -> None:
