@@ -1,5 +1,7 @@
 """Totals, shares and percentiles."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,7 +64,7 @@ def test_a_thinned_curve_keeps_both_ends_and_never_falls():
     thin = sums.thin(curve, 60)
     assert len(thin) == 60
     assert (thin[0], thin[-1]) == (Moment(0.0, 0, 0), curve[-1])
-    assert all(a.accepted <= b.accepted and a.delivered <= b.delivered for a, b in zip(thin, thin[1:], strict=False))
+    assert all(a.accepted <= b.accepted and a.delivered <= b.delivered for a, b in itertools.pairwise(thin))
 
 
 def test_milestones_name_the_moment_each_share_was_reached():
