@@ -33,6 +33,8 @@ PUBLIC_ROUTES = {
     ("OPTIONS", "/signals/{tool}/{source}"),
     ("POST", "/unsubscribe/{token}"),
     ("GET", "/unsubscribe/{token}"),
+    ("GET", "/verify"),
+    ("GET", "/verify/{code}"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
