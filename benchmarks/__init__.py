@@ -1,0 +1,1 @@
+"""Measures this program beside the raw limit of a bare loop and beside the naive design, on this machine."""
