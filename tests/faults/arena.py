@@ -10,8 +10,11 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+from types import SimpleNamespace
+
 import psutil
 
+from dispatcher.embedded.broker import Broker
 from dispatcher.ledger import broadcasts, controls, counts, planning
 from dispatcher.model.broadcast import Plan
 from dispatcher.model.clock import to_ms
@@ -20,6 +23,7 @@ from dispatcher.model.rendition import Rendition
 from dispatcher.model.states import DeliveryState, shown
 from dispatcher.rehearsal.stage import Stage
 from dispatcher.sandbox.record import judge, lines
+from tests.faults.proxy import Proxy
 
 LEASE, GRACE, TIMEOUT, SETTLE = 4, 1, 1.5, 3
 
@@ -27,8 +31,12 @@ LEASE, GRACE, TIMEOUT, SETTLE = 4, 1, 1.5, 3
 class Arena(Stage):
     """Everything of a rehearsal, with short leases, hostile vendors and the ledger of the test's choice."""
 
-    def __init__(self, folder, seed, *, database_url="", faults=None, events=None, **overrides):
-        super().__init__(folder, seed, patience=60)
+    def __init__(
+        self, folder, seed, *, database_url="", faults=None, events=None, proxied=False, broker_after=0.0, **overrides
+    ):
+        super().__init__(folder, seed, patience=90)
+        self.proxied, self.broker_after = proxied, broker_after
+        self.broker = self.proxy = None
         self.overrides = {"database_url": database_url} | overrides
         self.faults, self.events = faults or {}, events or {}
 
@@ -51,6 +59,22 @@ class Arena(Stage):
         }  # fmt: skip
         return Settings.load(overrides=own | self.overrides, env={})
 
+    def _broker(self):
+        """A broker within reach of the storms, behind a proxy if asked, or one that is only started later."""
+        self.broker = Broker(self.folder / "broker")
+        self._ends.callback(self.broker.stop)
+        if self.broker_after:
+            later = threading.Timer(self.broker_after, self.broker.start)
+            later.start()
+            self._ends.callback(later.join)
+        else:
+            self.broker.start()
+        if not self.proxied:
+            return self.broker
+        self.proxy = Proxy(self.broker.socket)
+        self._ends.callback(self.proxy.close)
+        return SimpleNamespace(redis_url=f"redis://127.0.0.1:{self.proxy.port}/0")
+
     def children(self):
         """Pids of the worker's pool processes."""
         pid = self.pids().get("worker")
@@ -62,7 +86,9 @@ class Arena(Stage):
     def redis_path(self):
         return self.ctx.settings.redis_url
 
-    def broadcast(self, people, *, channels=("email", "sms"), policy=Policy.AT_MOST_ONCE, size=20, expires=3600):
+    def broadcast(
+        self, people, *, channels=("email", "sms"), policy=Policy.AT_MOST_ONCE, size=20, expires=3600, ring=True
+    ):
         """Plan and release a broadcast to invented people, through the real planner; its id."""
         now = to_ms(self.ctx.clock.now())
         kinds = [Channel(c) for c in channels]
@@ -76,7 +102,7 @@ class Arena(Stage):
                 "recipient",
                 ("version_id", "rid", "email", "phone", "locale", "fields"),
                 (
-                    (version, i, f"p{i}@example.com", f"+1202555{i % 100 + 100:04d}{i:05d}"[:15], None, "{}")
+                    (version, i, f"p{i}@example.com", f"+1202{2_000_000 + i:07d}", None, "{}")
                     for i in range(1, people + 1)
                 ),
             )
@@ -104,7 +130,7 @@ class Arena(Stage):
                     no = planning.expand(tx, made, version, ["all"], planning.Group(c, ids[(c, "en", "")], (None,)), no)
             controls.move(tx, made, "released", now, release_at=now, expires_at=now + expires * 1000)
             broadcasts.change(tx, made, state="released", release_at=now, expires_at=now + expires * 1000)
-        for c in kinds:
+        for c in kinds if ring else ():
             self.ctx.doorbell.ring(c)
         return made
 

@@ -70,6 +70,64 @@ def flush_redis(arena, dice, verdict):
         r.flushall()
 
 
+def restart_redis(arena, dice, verdict):
+    """SIGKILL the broker; it comes back after a while."""
+    if arena.broker.pid:
+        _signal(arena.broker.pid, signal.SIGKILL)
+    time.sleep(dice.uniform(0.5, 4))
+    arena.broker.ensure()
+
+
+def roll_worker(arena, dice, verdict):
+    """A rolling restart: SIGTERM, and the next one takes over."""
+    if pid := arena.pids().get("worker"):
+        _signal(pid, signal.SIGTERM)
+    time.sleep(dice.uniform(1, 4))
+
+
+def cut_wires(arena, dice, verdict):
+    """Every connection to the broker is reset."""
+    arena.proxy.reset_all()
+
+
+def silent_wires(arena, dice, verdict):
+    """Connections to the broker stay open and carry nothing, then go on or are reset."""
+    arena.proxy.mode = "half_open"
+    time.sleep(dice.uniform(1, 4))
+    arena.proxy.mode = "pass"
+    if dice.random() < 0.5:
+        arena.proxy.reset_all()
+
+
+def slow_wires(arena, dice, verdict):
+    """Two seconds of delay and small pieces."""
+    arena.proxy.delay, arena.proxy.slice = dice.choice([(0.2, 7), (2.0, 65_536)])
+    time.sleep(dice.uniform(1, 3))
+    arena.proxy.delay, arena.proxy.slice = 0.0, 65_536
+
+
+def lock_ledger(arena, dice, verdict):
+    """A stranger holds the whole SQLite file."""
+    from dispatcher.ledger.engine import sqlite_module
+
+    stranger = sqlite_module().connect(arena.folder / "ledger.db", timeout=20, isolation_level=None)
+    with contextlib.closing(stranger), contextlib.suppress(Exception):
+        stranger.execute("BEGIN EXCLUSIVE")
+        time.sleep(dice.uniform(3, 8))
+        stranger.execute("ROLLBACK")
+
+
+def terminate_backends(arena, dice, verdict):
+    """PostgreSQL ends every connection but the one that says so."""
+    import psycopg
+
+    with contextlib.suppress(psycopg.Error), psycopg.connect(arena.overrides["database_url"], autocommit=True) as admin:
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            " AND datname = current_database()"
+        )
+
+
 def _in_the_act(arena, seconds=1.0):
     until = time.monotonic() + seconds
     while time.monotonic() < until and not arena.open_work():
