@@ -315,7 +315,8 @@ def _account(this: _Round, account: Account, reached: str | float | None) -> Fin
     if reached is not None:
         this.saw_clock(account.name, reached)
     if trouble := this.troubled.get(account.name):
-        return Finding(about, Health.WARN, f"{where} is {trouble}", f"Mend it, then: dispatcher channel probe {account.name}")
+        mend = f"Mend it, then: dispatcher channel probe {account.name}"
+        return Finding(about, Health.WARN, f"{where} is {trouble}", mend)
     if isinstance(account.provider, ReportsEvents) and not own.events_url:
         said = f"{where}; without its events a delivery ends at accepted."
         return Finding(about, Health.WARN, said, "Set public_url.")
