@@ -69,7 +69,7 @@ def _on_one_ledger(book, ledger, folder, url, people, rounds, only):
             if "mixed" in only:
                 _mixed(book, ledger, field, few, texts)
             if rival:
-                _naive(book, ledger, rival, min(1000, people))
+                _naive(book, ledger, rival, min(500, people))
         if "rest" in only:
             _rest(book, ledger, field, many, people)
         if "plots" in only:
