@@ -81,6 +81,7 @@ class FactRule(_Table):
 
     say: Text | tuple[Text, ...]
     state: Literal[FactState.BELIEVED, FactState.UNKNOWN] = FactState.BELIEVED
+    on: Moment = Moment.OPENED
 
 
 class DraftRule(_Table):
@@ -198,10 +199,10 @@ def said(found: object) -> str:
     return str(found) if isinstance(found, str | int | float) else ""
 
 
-def facts(playbook: Playbook, seen: Mapping[str, Any]) -> dict[str, tuple[object, FactState]]:
-    """Values of the playbook's facts and their state. A fact whose expressions find nothing is left to a person."""
+def facts(playbook: Playbook, seen: Mapping[str, Any], moment: Moment) -> dict[str, tuple[object, FactState]]:
+    """Values of the facts of a moment and their state. One whose expressions find nothing is left to a person."""
     found: dict[str, tuple[object, FactState]] = {}
-    for name, rule in playbook.facts.items():
+    for name, rule in ((name, rule) for name, rule in playbook.facts.items() if rule.on is moment):
         if isinstance(rule.say, str):
             value: object = fill(rule.say, seen)
         else:

@@ -121,7 +121,7 @@ def trial(book: Playbook, signal: Signal, seen: Mapping[str, Any], source: Visib
         visibility=visibility,
         join_key=books.said(fields.pick(book.incident.join, spoken)),
         promise_minutes=book.promise_minutes.get(severity) if public else None,
-        facts={name: value for name, (value, _) in books.facts(book, spoken).items()},
+        facts={name: value for name, (value, _) in books.facts(book, spoken, Moment.OPENED).items()},
         drafts=tuple(
             {"template": rule.template, "audience": rule.audience, "on": [m.value for m in rule.on]}
             for rule in book.draft
@@ -141,9 +141,9 @@ def act(ctx: Context, book: Playbook | None, happening: Happening) -> str:
     done = list(_move(ctx, book, happening, incident, over))
     if book is not None:
         if happening.moment is Moment.OPENED:
-            done += _believe(ctx, book, happening, incident)
             done += _promise(ctx, book, happening, incident)
         if happening.moment is not None and not (happening.moment is Moment.RESOLVED and not over):
+            done += _believe(ctx, book, happening, incident, happening.moment)
             done += _draft(ctx, book, happening, happening.moment)
             done += _tell(ctx, book, happening, happening.moment)
     return "; ".join(done)
@@ -198,10 +198,10 @@ def _note(happening: Happening) -> str:
     return f"{told}: {' '.join(words.split())[:_NOTE]}{link}"
 
 
-def _believe(ctx: Context, book: Playbook, happening: Happening, incident: Incident) -> Iterator[str]:
+def _believe(ctx: Context, book: Playbook, happening: Happening, incident: Incident, moment: Moment) -> Iterator[str]:
     """Facts of the playbook, believed, where nobody has said anything yet."""
     there = {fact.name for fact in facts.list_facts(ctx, incident.ref)}
-    wanted = books.facts(book, book.with_words(happening.seen))
+    wanted = books.facts(book, book.with_words(happening.seen), moment)
     for state in (FactState.BELIEVED, FactState.UNKNOWN):
         raw: dict[FactKey, object] = {
             (name, None): value for name, (value, said) in wanted.items() if said is state and name not in there

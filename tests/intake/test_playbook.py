@@ -5,7 +5,7 @@ import pytest
 from dispatcher import resources
 from dispatcher.errors import ConfigurationError
 from dispatcher.intake import playbook as books
-from dispatcher.intake.playbook import Playbook, fill, view
+from dispatcher.intake.playbook import Moment, Playbook, fill, view
 from dispatcher.model.incident import Phase
 from dispatcher.model.kinds import FactState, Severity
 from dispatcher.model.signal import Signal, SignalKind
@@ -72,9 +72,11 @@ def test_words_are_filled_once():
 
 def test_services_speak_as_customers_do_or_not_at_all():
     own = book(words={"checkout": "online orders"}, facts={"affected": {"say": ["{words[0]}", "{words[1]}"]}})
-    assert books.facts(own, own.with_words(seen())) == {"affected": (["online orders"], FactState.BELIEVED)}
+    assert books.facts(own, own.with_words(seen()), Moment.OPENED) == {
+        "affected": (["online orders"], FactState.BELIEVED)
+    }
     strange = seen() | {"services": ["api-7"]}
-    assert books.facts(own, own.with_words(strange)) == {}
+    assert books.facts(own, own.with_words(strange), Moment.OPENED) == {}
 
 
 def test_phases_by_the_tool_s_word_then_by_kind():
