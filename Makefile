@@ -19,7 +19,7 @@ lint: $(VENV)/.tests ## style, types and the direction of imports
 bench: $(VENV)/.tests ## measure planning, hand-over and events on this machine
 	@$(BIN)/python -m benchmarks
 faults: $(VENV)/.tests ## kill, starve and confuse real processes, then count everybody
-	@$(BIN)/python -m pytest -m faults
+	@$(BIN)/python -m tests.faults $(FAULTS)
 reference: $(VENV)/.tests ## write docs/reference again from the code
 	@$(BIN)/python docs/reference/write.py
 .PHONY: help demo test check lint bench faults reference

@@ -167,14 +167,23 @@ class Ledger:
     @contextmanager
     def write(self) -> Iterator[Tx]:
         """A transaction that commits at the end of the block, or leaves no trace."""
-        with self._writer.begin() as connection:
+        with self._told_alike(), self._writer.begin() as connection:
             yield Tx(connection)
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
         """One consistent snapshot. Keep it under 100 ms: on a rollback journal readers hold up writers."""
-        with self._reader.connect() as connection, connection.begin():
+        with self._told_alike(), self._reader.connect() as connection, connection.begin():
             yield Tx(connection)
+
+    @contextmanager
+    def _told_alike(self) -> Iterator[None]:
+        """What the driver itself says in a bulk statement (full, away, locked), said as SQLAlchemy says it."""
+        driver: Any = self.engine.dialect.dbapi
+        try:
+            yield
+        except driver.OperationalError as error:
+            raise OperationalError(None, None, error) from error
 
     def close(self) -> None:
         """Give every connection back."""

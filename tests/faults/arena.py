@@ -9,7 +9,6 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-
 from types import SimpleNamespace
 
 import psutil

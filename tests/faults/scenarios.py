@@ -180,9 +180,9 @@ BOTH = ("sqlite", "postgresql")
 LOST = {"latency": [0.02, 0.1], "error_accepted": 0.2, "reset_accepted": 0.1}
 
 SCENARIOS = (
-    Scenario("T1", "kills of children, workers, beats", _KILLS, (400, 6), (4000, 40), BOTH, kills=True),
-    Scenario("T1b", "the same, sent at least once", _KILLS, (300, 5), (2000, 20), broadcast={"policy": Policy.AT_LEAST_ONCE}),
-    Scenario("T2", "workers frozen past their lease", (storms.freeze_child,), (400, 2), (3000, 10), BOTH, kills=True),
+    Scenario("T1", "kills of children, workers, beats", _KILLS, (1500, 6), (4000, 40), BOTH, kills=True),
+    Scenario("T1b", "the same, sent at least once", _KILLS, (1000, 5), (2000, 20), broadcast={"policy": Policy.AT_LEAST_ONCE}),
+    Scenario("T2", "workers frozen past their lease", (storms.freeze_child,), (1500, 2), (3000, 10), BOTH, kills=True),
     Scenario("T3", "rolling restarts", (storms.roll_worker,), (400, 2), (3000, 8), pause=(0.5, 2)),
     Scenario("T4", "Redis flushed and restarted", (storms.flush_redis, storms.restart_redis), (400, 4), (3000, 20)),
     Scenario("T4b", "Redis absent from the start", small=(300, 0), full=(1000, 0), arena={"broker_after": 8.0}),

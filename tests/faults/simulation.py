@@ -137,9 +137,8 @@ class History:
 
     def _replace_the_dead(self):
         for process in [p for p in self.machine.processes if p.dead or failure_of(p)]:
-            if error := failure_of(process):
-                if not isinstance(error, Crash):
-                    self.wrong.append(f"{process.name} ended with {type(error).__name__}: {error}")
+            if (error := failure_of(process)) and not isinstance(error, Crash):
+                self.wrong.append(f"{process.name} ended with {type(error).__name__}: {error}")
             self.machine.processes.remove(process)
             work = self._worker if process.name.startswith("w") else self._ticker
             self.machine.spawn(f"{process.name[:1]}{self.machine.steps}", self.ledger, work)
@@ -174,7 +173,8 @@ class History:
             if tx.scalar("SELECT count(*) FROM inbox WHERE state = 0"):
                 return False
             open_rows = tx.scalar(
-                "SELECT coalesce(sum(b.sending + CASE WHEN c.state = 'stopped' THEN 0 ELSE b.waiting END), 0) FROM batch b"
+                "SELECT coalesce(sum(b.sending + CASE WHEN c.state = 'stopped' THEN 0 ELSE b.waiting END), 0)"
+                " FROM batch b"
                 " JOIN control c ON c.broadcast_id = b.broadcast_id AND c.channel = b.channel"
             )
             undecided = tx.scalar(

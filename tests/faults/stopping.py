@@ -1,4 +1,4 @@
-"""Stop, with two groups of workers of separate homes on one PostgreSQL: measured by when the vendor saw requests begin."""
+"""Stop, with two groups of workers of separate homes on one PostgreSQL, measured by when the vendor saw requests."""
 
 import tempfile
 import time

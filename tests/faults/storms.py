@@ -16,9 +16,8 @@ def _signal(pid, number):
 
 def kill_child(arena, dice, verdict):
     """SIGKILL a pool process, preferably in the middle of something."""
-    _in_the_act(arena)
     pids = arena.children()
-    if pids:
+    if _in_the_act(arena) and pids:
         verdict.kills += 1
         verdict.kills_that_hit += bool(arena.open_work())
         _signal(dice.choice(pids), signal.SIGKILL)
@@ -26,9 +25,8 @@ def kill_child(arena, dice, verdict):
 
 def kill_worker(arena, dice, verdict):
     """SIGKILL the whole worker."""
-    _in_the_act(arena)
     pid = arena.pids().get("worker")
-    if pid:
+    if _in_the_act(arena) and pid:
         verdict.kills += 1
         verdict.kills_that_hit += bool(arena.open_work())
         pids = arena.children()
@@ -52,7 +50,7 @@ def kill_web(arena, dice, verdict):
 def freeze_child(arena, dice, verdict):
     """Stop a pool process for longer than its lease, then let it wake."""
     pids = arena.children()
-    if pids:
+    if _in_the_act(arena) and pids:
         pid = dice.choice(pids)
         verdict.kills += 1
         verdict.kills_that_hit += bool(arena.open_work())
@@ -128,10 +126,14 @@ def terminate_backends(arena, dice, verdict):
         )
 
 
-def _in_the_act(arena, seconds=1.0):
+def _in_the_act(arena, seconds=5.0):
+    """Wait for somebody to be at work; nobody to be killed in vain."""
     until = time.monotonic() + seconds
-    while time.monotonic() < until and not arena.open_work():
+    while time.monotonic() < until:
+        if arena.open_work():
+            return True
         time.sleep(0.005)
+    return False
 
 
 class Weather(threading.Thread):

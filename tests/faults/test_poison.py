@@ -73,6 +73,6 @@ def test_a_crash_in_the_call_is_unknown_and_stops_nobody_else(tmp_path):
 def test_who_is_sent_again_and_again_in_vain_is_put_aside(tmp_path):
     url, made = _plan(tmp_path, Policy.AT_LEAST_ONCE)
     _work(tmp_path, url, "call")
-    sums, aside, told = _outcome(tmp_path, url, made)
+    sums, aside, _ = _outcome(tmp_path, url, made)
     assert [row.seq for row in aside] == [12, 576]
     assert (sums.failed, sums.accepted) == (2, PEOPLE - 2)

@@ -1,0 +1,78 @@
+"""A disk that fills up in the middle: nothing is sent that was not written down, and all goes on when there is room."""
+
+import asyncio
+import contextlib
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError
+
+from dispatcher.ledger import counts
+from dispatcher.model.kinds import Channel
+from dispatcher.model.outcome import Accepted
+from dispatcher.services import dispatch, ticking
+from tests.services.world import World
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.mark.parametrize("calls_before", [0, 3, 7])
+def test_no_send_without_an_intent_on_a_full_disk(tmp_path, calls_before):
+    world = World(tmp_path, f"sqlite:///{tmp_path / 'ledger.db'}", **{"dispatch.lease_seconds": 2})
+    vendor = world.add_account("mail", Channel.EMAIL, in_flight=2)
+    world.audience(1000)
+    made = world.broadcast(["email"], {"email": ["mail"]}, size=50)
+    world.release(made)
+    limit = {"pages": 0}
+    event.listen(world.ctx.ledger.engine, "begin", lambda connection: _cap(connection, limit))
+
+    def fill_up(envelopes):
+        limit["pages"] = 1
+        return [Accepted("m")] * len(envelopes)
+
+    if calls_before:
+        vendor.script.extend([None] * (calls_before - 1) + [fill_up])
+    else:
+        limit["pages"] = 1
+    _drain_until_it_fails(world)
+    calls, told = len(vendor.calls), len(vendor.told)
+    with world.ctx.ledger.read() as tx:
+        attempts = tx.scalar("SELECT coalesce(sum(size), 0) FROM attempt")
+    assert told <= attempts < 1000
+    assert calls <= calls_before + 4
+    limit["pages"] = 0
+    world.clock.pass_by(100)
+    ticking.tick(world.ctx)
+    world.drain("email")
+    sums = world.sums(made, "email")
+    assert sums.get("accepted", 0) + sums.get("unknown", 0) == 1000
+    assert len(vendor.told) == len(set(vendor.told))
+    with world.ctx.ledger.read() as tx:
+        assert counts.wrong_batches(tx, made) == []
+        assert tx.scalar("PRAGMA integrity_check") == "ok"
+    world.ctx.ledger.close()
+
+
+def _cap(connection, limit):
+    """SQLite never shrinks below what is there: one page means not one more. 0 lifts it."""
+    connection.exec_driver_sql(f"PRAGMA max_page_count = {limit['pages'] or 1_073_741_823}")
+
+
+def _drain_until_it_fails(world):
+    """The ledger says no; the clock runs on meanwhile, so that nobody waits for ever."""
+
+    async def run():
+        async def hasten():
+            while True:
+                world.clock.pass_by(1)
+                await asyncio.sleep(0.05)
+
+        clock = asyncio.create_task(hasten())
+        try:
+            for _ in range(40):
+                await dispatch.drain(world.ctx, "email", seconds=1e9)
+        finally:
+            clock.cancel()
+
+    with contextlib.suppress(DBAPIError):
+        asyncio.run(run())

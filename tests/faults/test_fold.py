@@ -1,0 +1,70 @@
+"""Events in any order, any number of times, in any pieces: the same states, and they equal the fold from scratch."""
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dispatcher.ledger import counts
+from dispatcher.model.event import Event, EventType, WebhookRequest
+from dispatcher.model.kinds import Channel
+from dispatcher.model.states import DeliveryState
+from dispatcher.services import events
+from tests.services.world import World
+
+pytestmark = pytest.mark.faults
+WORDS = {
+    "processed": DeliveryState.ACCEPTED, "delivered": DeliveryState.DELIVERED, "bounced": DeliveryState.FAILED,
+    "dropped": DeliveryState.FAILED, "deferred": None, "opened": None,
+}  # fmt: skip
+PEOPLE = 6
+EVENTS = st.lists(st.tuples(st.integers(0, PEOPLE - 1), st.sampled_from(sorted(WORDS))), min_size=1, max_size=25)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    made = World(tmp_path_factory.mktemp("fold"), "")
+    vendor = made.add_account("mail", Channel.EMAIL)
+    vendor.verify = lambda request: None
+    vendor.parse = lambda request: [
+        Event(f"{key}/{word}", EventType(word), key, None) for key, word in json.loads(request.body)
+    ]
+    made.audience(PEOPLE)
+    yield made
+    made.ctx.ledger.close()
+
+
+def _tell(world, made, told):
+    body = json.dumps([(f"{world.ctx.ledger_id}.{made}.{seq}", word) for seq, word in told]).encode()
+    events.store(world.ctx, "mail", WebhookRequest("POST", "/", {}, body, world.clock.now()))
+
+
+def _states(world, made):
+    with world.ctx.ledger.read() as tx:
+        assert counts.wrong_batches(tx, made) == []
+        rows = tx.all("SELECT seq, state FROM delivery WHERE broadcast_id = :b ORDER BY seq", b=made)
+    return {row.seq % 1000: DeliveryState(row.state) for row in rows}
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(told=EVENTS, again=st.randoms(use_true_random=False), pieces=st.integers(1, 4))
+def test_the_fold_is_the_greatest_of_all_that_was_said(world, told, again, pieces):
+    made = world.broadcast(["email"], {"email": ["mail"]})
+    world.release(made)
+    world.drain("email")
+    mixed = told + again.sample(told, again.randint(0, len(told)))
+    again.shuffle(mixed)
+    for start in range(pieces):
+        _tell(world, made, mixed[start::pieces])
+        if again.random() < 0.5:
+            events.apply(world.ctx)
+    events.apply(world.ctx)
+    expected = {seq: DeliveryState.ACCEPTED for seq in range(PEOPLE)}
+    for seq, word in told:
+        if WORDS[word] is not None:
+            expected[seq] = max(expected[seq], WORDS[word])
+    assert _states(world, made) == expected
+    with world.ctx.ledger.read() as tx:
+        kept = tx.scalar("SELECT count(*) FROM event WHERE broadcast_id = :b", b=made)
+    assert kept == len(set(told))
