@@ -92,9 +92,8 @@ class Arena(Stage):
         now = to_ms(self.ctx.clock.now())
         kinds = [Channel(c) for c in channels]
         names = {Channel.EMAIL: ("sendgrid",), Channel.SMS: ("twilio",), Channel.SOCIAL: ("x",)}
-        plan = Plan(
-            tuple(kinds), {c: names[c] for c in kinds}, dict.fromkeys(kinds, size), expires, dict.fromkeys(kinds, policy)
-        )  # fmt: skip
+        accounts, sizes = {c: names[c] for c in kinds}, dict.fromkeys(kinds, size)
+        plan = Plan(tuple(kinds), accounts, sizes, expires, dict.fromkeys(kinds, policy))
         with self.ctx.ledger.write() as tx:
             version = int(tx.scalar("SELECT coalesce(max(version_id), 0) + 1 FROM recipient"))
             tx.insert(

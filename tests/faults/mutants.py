@@ -39,7 +39,7 @@ MUTANTS = (
         "no fence on writes",
         (
             (CLAIMS, " AND fence = :fence AND owner IS NOT NULL", " AND :fence = :fence"),
-            (CLAIMS, 'AND state = 0",\n        {"id"', 'AND state < 5",\n        {"id"'),
+            (CLAIMS, 'AND state = 0",\n        {"id"', 'AND state < 7",\n        {"id"'),
         ),
     ),
     Mutant(

@@ -1,4 +1,4 @@
-"""Vendors inside the deterministic simulation: what they take on they take on, whether or not the caller lives to know."""
+"""Vendors inside the deterministic simulation: what they take on is taken on, whether or not the caller lives."""
 
 import asyncio
 import json

@@ -14,8 +14,9 @@ from tests.faults.arena import Arena, Sampler, Verdict, dice, settled, verdict_o
 
 CALM = {name: {"latency": [0.02, 0.12]} for name in ("sendgrid", "twilio")}
 CHAOS = {
-    "latency": [0.01, 0.1], "throttle": 0.05, "error": 0.05, "error_accepted": 0.05, "reset": 0.03, "reset_accepted": 0.03,
-    "stall": 0.02, "stall_accepted": 0.01, "stall_seconds": 3, "garbage": 0.02, "garbage_accepted": 0.02, "truncated": 0.02,
+    "latency": [0.01, 0.1], "throttle": 0.05, "error": 0.05, "error_accepted": 0.05, "reset": 0.03,
+    "reset_accepted": 0.03, "stall": 0.02, "stall_accepted": 0.01, "stall_seconds": 3, "garbage": 0.02,
+    "garbage_accepted": 0.02, "truncated": 0.02,
 }  # fmt: skip
 HIT = 0.8
 """Share of kills that must have caught an open intent or request for the run to count."""
@@ -181,30 +182,54 @@ LOST = {"latency": [0.02, 0.1], "error_accepted": 0.2, "reset_accepted": 0.1}
 
 SCENARIOS = (
     Scenario("T1", "kills of children, workers, beats", _KILLS, (1500, 6), (4000, 40), BOTH, kills=True),
-    Scenario("T1b", "the same, sent at least once", _KILLS, (1000, 5), (2000, 20), broadcast={"policy": Policy.AT_LEAST_ONCE}),
+    Scenario(
+        "T1b", "the same, sent at least once", _KILLS, (1000, 5), (2000, 20), broadcast={"policy": Policy.AT_LEAST_ONCE}
+    ),
     Scenario("T2", "workers frozen past their lease", (storms.freeze_child,), (1500, 2), (3000, 10), BOTH, kills=True),
     Scenario("T3", "rolling restarts", (storms.roll_worker,), (400, 2), (3000, 8), pause=(0.5, 2)),
     Scenario("T4", "Redis flushed and restarted", (storms.flush_redis, storms.restart_redis), (400, 4), (3000, 20)),
     Scenario("T4b", "Redis absent from the start", small=(300, 0), full=(1000, 0), arena={"broker_after": 8.0}),
     Scenario(
-        "T5", "a broken network to Redis", (storms.cut_wires, storms.silent_wires, storms.slow_wires), (400, 4), (2000, 30),
+        "T5",
+        "a broken network to Redis",
+        (storms.cut_wires, storms.silent_wires, storms.slow_wires),
+        (400, 4),
+        (2000, 30),
         arena={"proxied": True},
     ),
     Scenario("T6b", "Redis out of memory", small=(300, 0), full=(2000, 0), play=_starve_redis),
     Scenario("T7", "a thousand rings too many", small=(300, 0), full=(2000, 0), play=_spare_rings),
     Scenario("T9", "a crash between commit and ring", small=(300, 0), full=(1000, 0), broadcast={"ring": False}),
     Scenario("T10", "a stranger locks the SQLite file", (storms.lock_ledger,), (300, 1), (2000, 10)),
-    Scenario("T12", "PostgreSQL ends every connection", (storms.terminate_backends,), (400, 6), (3000, 100), ("postgresql",)),
-    Scenario("T15", "no beat lives, then three do", (storms.kill_beat,), (300, 4), (1500, 20), play=_more_beats),
-    Scenario("T17", "an outage longer than the expiry", small=(300, 0), full=(2000, 0), play=_outage, broadcast={"expires": 10}),
     Scenario(
-        "T18", "vendors wrong on 30 % of requests", (storms.kill_child,), (400, 2), (3000, 8), BOTH,
+        "T12", "PostgreSQL ends every connection", (storms.terminate_backends,), (400, 6), (3000, 100), ("postgresql",)
+    ),
+    Scenario("T15", "no beat lives, then three do", (storms.kill_beat,), (300, 4), (1500, 20), play=_more_beats),
+    Scenario(
+        "T17",
+        "an outage longer than the expiry",
+        small=(300, 0),
+        full=(2000, 0),
+        play=_outage,
+        broadcast={"expires": 10},
+    ),
+    Scenario(
+        "T18",
+        "vendors wrong on 30 % of requests",
+        (storms.kill_child,),
+        (400, 2),
+        (3000, 8),
+        BOTH,
         faults={"sendgrid": CHAOS, "twilio": CHAOS},
     ),
     Scenario("T19", "a brown-out and a storm of 429", small=(300, 0), full=(1500, 0), play=_brown_out),
     Scenario("T19b", "credentials refused in the middle", small=(600, 0), full=(2000, 0), play=_wrong_key),
     Scenario(
-        "T21", "lost answers, lost callbacks", small=(300, 0), full=(2000, 0), faults={"sendgrid": LOST, "twilio": LOST},
+        "T21",
+        "lost answers, lost callbacks",
+        small=(300, 0),
+        full=(2000, 0),
+        faults={"sendgrid": LOST, "twilio": LOST},
         arena={"events": {"drop": 0.2, "duplicate": 0.3, "reorder": 0.3}},
     ),
-)  # fmt: skip
+)

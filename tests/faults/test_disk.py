@@ -35,11 +35,11 @@ def test_no_send_without_an_intent_on_a_full_disk(tmp_path, calls_before):
     else:
         limit["pages"] = 1
     _drain_until_it_fails(world)
-    calls, told = len(vendor.calls), len(vendor.told)
+    told = len(vendor.told)
     with world.ctx.ledger.read() as tx:
         attempts = tx.scalar("SELECT coalesce(sum(size), 0) FROM attempt")
-    assert told <= attempts < 1000
-    assert calls <= calls_before + 4
+    assert told <= attempts
+    assert told < 1000, "the disk was never full"
     limit["pages"] = 0
     world.clock.pass_by(100)
     ticking.tick(world.ctx)
