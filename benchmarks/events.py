@@ -29,7 +29,8 @@ def posts(field, broadcast, people):
 def _event(field, broadcast, seq, now):
     return {
         "email": f"p{seq + 1}@example.com", "event": "delivered", "timestamp": now, "response": "250 OK",
-        "sg_event_id": f"bench-{broadcast}-{seq}", "sg_message_id": f"m{seq // 200}.filter.0", "smtp-id": "<m@example.com>",
+        "sg_event_id": f"bench-{broadcast}-{seq}", "sg_message_id": f"m{seq // 200}.filter.0",
+        "smtp-id": "<m@example.com>",
         "d": f"{field.ctx.ledger_id}.{broadcast}.{seq}",
     }  # fmt: skip
 

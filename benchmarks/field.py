@@ -1,4 +1,4 @@
-"""This program as it runs: private broker, web, worker and beat as processes, and a ledger; only the vendor is a sink."""
+"""This program as it runs: private broker, web, worker, beat and a ledger; only the vendor is a sink."""
 
 import json
 import time
@@ -54,7 +54,9 @@ class Field(Stage):
         self._run([Program("sink", argv)], _bare_environment() | {"PYTHONPATH": str(Path(__file__).parent.parent)})
         self._await("The sink", ready.exists)
         url = f"http://127.0.0.1:{ready.read_text()}"
-        return Vendors(Control(url), self.folder / "none", self.signer.public_key, dict.fromkeys(("sendgrid", "twilio"), url))
+        return Vendors(
+            Control(url), self.folder / "none", self.signer.public_key, dict.fromkeys(("sendgrid", "twilio"), url)
+        )
 
     def _accounts(self):
         blocks = {
@@ -109,7 +111,14 @@ class Field(Stage):
             no = 0
             for channel in channels:
                 controls.add(
-                    tx, made, channel, rank=1, policy=Policy.AT_MOST_ONCE, request_size=size, scope="all", changed_at=now
+                    tx,
+                    made,
+                    channel,
+                    rank=1,
+                    policy=Policy.AT_MOST_ONCE,
+                    request_size=size,
+                    scope="all",
+                    changed_at=now,
                 )
                 no = planning.expand(tx, made, version, ["all"], Group(channel, ids[(channel, "en", "")], (None,)), no)
         return made, time.perf_counter() - began

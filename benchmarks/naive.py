@@ -6,7 +6,8 @@ The worker is started as `celery -A benchmarks.naive worker`; it reads BENCH_BRO
 import os
 
 from celery import Celery
-from sqlalchemy import String, create_engine, event as listening
+from sqlalchemy import String, create_engine
+from sqlalchemy import event as listening
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 SINK = os.environ.get("BENCH_SINK", "")

@@ -96,7 +96,8 @@ def _length(head):
 
 async def serve(ready, latency):
     count = Count()
-    server = await asyncio.get_running_loop().create_server(lambda: Vendor(count, latency), "127.0.0.1", 0, backlog=2048)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Vendor(count, latency), "127.0.0.1", 0, backlog=2048)
     part = ready.with_suffix(".part")
     part.write_text(str(server.sockets[0].getsockname()[1]))
     part.rename(ready)

@@ -6,7 +6,10 @@ from collections import defaultdict
 
 from dispatcher.reporting.svg import Scale, drawing, tag, text
 
-STYLE = "text{font:12px sans-serif;fill:#333}.axis{stroke:#888}.grid{stroke:#ddd}.line{fill:none;stroke:#146;stroke-width:2}.dot{fill:#146}"
+STYLE = (
+    "text{font:12px sans-serif;fill:#333}.axis{stroke:#888}.grid{stroke:#ddd}"
+    ".line{fill:none;stroke:#146;stroke-width:2}.dot{fill:#146}"
+)
 
 
 class Book:
@@ -38,12 +41,14 @@ class Book:
     def printed(self):
         lines = [f"{'ledger':<11} {'measured':<44} {'median':>12} {'least':>12} {'most':>12}  n  unit"]
         for ledger, name, middle, least, most, n, unit in self.rows():
-            lines.append(f"{ledger:<11} {name:<44} {_short(middle):>12} {_short(least):>12} {_short(most):>12}  {n}  {unit}")
+            figures = " ".join(f"{_short(figure):>12}" for figure in (middle, least, most))
+            lines.append(f"{ledger:<11} {name:<44} {figures}  {n}  {unit}")
         return "\n".join(lines)
 
     def written(self):
         rows = [
-            dict(zip(("ledger", "name", "median", "least", "most", "n", "unit"), row, strict=True)) for row in self.rows()
+            dict(zip(("ledger", "name", "median", "least", "most", "n", "unit"), row, strict=True))
+            for row in self.rows()
         ]
         return json.dumps({"conditions": self.conditions, "measured": rows}, indent=1)
 

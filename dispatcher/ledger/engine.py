@@ -97,12 +97,18 @@ class Tx:
             for row in rows:
                 copy.write_row(row)
 
-    def insert_new(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Many rows, leaving out those whose key is there already."""
+    def insert_new(self, table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
+        """Many rows, leaving out those whose key is there already. `columns` is name to PostgreSQL type."""
+        if not rows:
+            return
         names = ", ".join(columns)
-        mark = "?" if self.is_sqlite else "%s"
-        marks = ", ".join([mark] * len(columns))
-        self._driver().executemany(f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING", rows)
+        if self.is_sqlite:
+            marks = ", ".join(["?"] * len(columns))
+            self._driver().executemany(f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING", rows)
+            return
+        arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
+        sql = f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"
+        self._driver().execute(sql, [list(column) for column in zip(*rows, strict=True)])
 
     def change_by(self, sql: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]], **shared: Any) -> int:
         """One UPDATE for many rows; how many it changed. `sql` speaks of `r.<column>` and has `{r}` where FROM goes.

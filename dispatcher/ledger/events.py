@@ -67,8 +67,11 @@ def keep(tx: Tx, reports: Sequence[Report], received_at: int) -> None:
         (r.hash, r.account, r.broadcast_id, r.seq, r.type, r.occurred_at, received_at, r.reason or None)
         for r in reports
     ]
-    columns = ("hash", "account", "broadcast_id", "seq", "type", "occurred_at", "received_at", "reason")
-    tx.insert_new("event", columns, rows)
+    kinds = {
+        "hash": "bytea", "account": "text", "broadcast_id": "bigint", "seq": "int", "type": "text",
+        "occurred_at": "bigint", "received_at": "bigint", "reason": "text",
+    }  # fmt: skip
+    tx.insert_new("event", kinds, rows)
 
 
 def fold(tx: Tx, broadcast_id: int, proofs: Mapping[int, tuple[DeliveryState, str | None]]) -> int:

@@ -1,10 +1,10 @@
 """From ledger rows to envelopes: keys, slot values, unsubscribe addresses."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from sqlalchemy import Row
 
 from dispatcher.model.kinds import Purpose
@@ -42,6 +42,6 @@ class Sealer:
 
     def _one(self, row: Row[Any], part: int, in_reply_to: str | None) -> Envelope:
         key = key_of(self.ledger_id, self.broadcast_id, row.seq, part)
-        values = json.loads(row.fields) if row.fields else {}
+        values = orjson.loads(row.fields) if row.fields else {}
         link = f"{self.unsubscribe}{self.sign(key)}" if self.unsubscribe else None
         return Envelope(key, row.address, values, part, in_reply_to, link)
