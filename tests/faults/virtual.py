@@ -63,7 +63,7 @@ class Process:
         self.machine, self.name = machine, name
         self.loop = VirtualLoop(machine)
         self.ledger = Door(self, ledger)
-        self.dead = False
+        self.dead = self.running = False
         self.asleep_until = 0.0
         self.main = None
 
@@ -71,7 +71,7 @@ class Process:
         self.main = self.loop.create_task(work)
 
     def due(self):
-        wanted = None if self.dead else self.loop.due()
+        wanted = None if self.dead or self.running else self.loop.due()
         return None if wanted is None else max(wanted, self.asleep_until)
 
     def point(self, where):
@@ -84,7 +84,7 @@ class Process:
             raise Crash
         if fate:
             self.asleep_until = self.machine.now + fate
-            self.machine.run(until=self.asleep_until, without=self)
+            self.machine.run(until=self.asleep_until)
 
     def die(self):
         self.dead = True
@@ -166,13 +166,13 @@ class Machine:
             return self.dice.uniform(*self._naps)
         return None
 
-    def run(self, *, until, without=None, done=lambda: False):
+    def run(self, *, until, done=lambda: False):
         """Go on until an instant, or until `done`."""
         while self.now < until and not done():
             if self._planned and self._planned[0][0] <= self.now:
                 heapq.heappop(self._planned)[2]()
                 continue
-            dues = [(p.due(), p) for p in self.processes if p is not without and p.due() is not None]
+            dues = [(p.due(), p) for p in self.processes if p.due() is not None]
             ready = [p for due, p in dues if due <= self.now]
             if ready:
                 self._step(self.dice.choice(ready))
@@ -185,7 +185,11 @@ class Machine:
         if self.chaos and self.dice.random() < self._rates[0] / 4:
             process.die()
             return
-        process.loop.step()
+        process.running = True  # until it comes back, also through naps in which others run
+        try:
+            process.loop.step()
+        finally:
+            process.running = False
         if self.steps % 40 == 0:
             self.look()
 
