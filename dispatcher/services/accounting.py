@@ -10,6 +10,7 @@ from dispatcher.model.broadcast import Broadcast, broadcast_id
 from dispatcher.model.clock import from_ms
 from dispatcher.model.kinds import Mode
 from dispatcher.model.states import TERMS, BroadcastState, ControlState, DeliveryState, shown
+from dispatcher.people import PROGRAM
 from dispatcher.services.context import Context
 from dispatcher.services.explaining import Explanation, explain
 
@@ -118,9 +119,13 @@ def show(ctx: Context, ref: str, *, reasons: bool = True) -> BroadcastView:
         told = _explanations(ctx, tx, broadcast, channels) if reasons else ()
         held = meta.get(tx, "hold")
     return BroadcastView(
-        broadcast, channels, tuple(row.name for row in approvals), author or "", incident, odd,
+        broadcast, channels, tuple(row.name for row in approvals), author or _program(broadcast), incident, odd,
         _test_endpoints(ctx, broadcast), held, lines, told,
     )  # fmt: skip
+
+
+def _program(broadcast: Broadcast) -> str:
+    return PROGRAM.name if broadcast.author_id == PROGRAM.id else ""
 
 
 def recent(ctx: Context, limit: int = 20) -> list[Broadcast]:

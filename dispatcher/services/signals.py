@@ -21,7 +21,7 @@ from dispatcher.log import get
 from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.event import WebhookRequest
 from dispatcher.model.incident import incident_ref
-from dispatcher.model.kinds import Severity
+from dispatcher.model.kinds import Mode, Severity
 from dispatcher.model.person import Person
 from dispatcher.model.signal import Signal
 from dispatcher.people import Right, require
@@ -88,6 +88,8 @@ async def _asking(
     ctx: Context, step: Callable[[WebhookRequest, Ask], Awaitable[None]], request: WebhookRequest
 ) -> None:
     async def ask(address: str) -> bytes:
+        if ctx.settings.mode is Mode.DRILL:
+            raise AskAgain("A drill asks nobody outside this machine.")
         try:
             answer = await ctx.wire.request("GET", address, headers={}, timeout=ASK_SECONDS)
         except WireError as error:

@@ -117,6 +117,15 @@ def test_a_severity_that_rises_is_followed_and_one_that_falls_is_not(world):
     assert opened(world)[0].severity is Severity.CRITICAL
 
 
+def test_what_grows_worse_opens_an_incident_then(tmp_path):
+    world = open_world(tmp_path, book=BOOK.replace("[[when]]", "[[when]]\nmatch = \"severity == 'critical'\""))
+    door, sample, start = open_door(world, "pagerduty"), SAMPLES["pagerduty"], world.clock.now()
+    quiet = sample.event("incident.triggered", "P", start, priority={"summary": "P3"})
+    assert send(world, door, quiet) == ["no playbook"]
+    world.clock.pass_by(60)
+    assert send(world, door, sample.updated("P", start + dt.timedelta(seconds=5))) == ["opened"]
+
+
 def test_words_of_a_tool_are_notes_and_stay_data(world):
     door, sample = open_door(world, "pagerduty"), SAMPLES["pagerduty"]
     send(world, door, sample.opened("P", world.clock.now()))

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from dispatcher.bootstrap import build
 from dispatcher.ledger import people
+from dispatcher.model.kinds import Mode
 from dispatcher.model.person import Person, Role
 from dispatcher.services import doors, signals
 from dispatcher.web import signals as web_signals
@@ -31,9 +32,7 @@ EVERY = pytest.mark.parametrize("name", list(SAMPLES))
 def ctx(make_settings, redis_url):
     blocks = {f"signals.{name}": {"tool": name, **s.settings} for name, s in SAMPLES.items() if s.settings}
     blocks["signals.slow"] = {"tool": "opsgenie", "per_second": 1}
-    found = make_settings(
-        {"redis_url": redis_url, "port": 0, "mode": "drill", **blocks}, public_url="https://alerts.example.com"
-    )
+    found = make_settings({"redis_url": redis_url, "port": 0, **blocks}, public_url="https://alerts.example.com")
     ctx = build(found)
     with ctx.ledger.write() as tx:
         ada = people.add(tx, Person(0, "Ada", roles=frozenset({Role.ADMIN})), 1)
@@ -254,6 +253,15 @@ def test_sns_is_asked_at_home_only_and_told_to_come_back_when_it_does_not_answer
     body, headers = prepared("aws_sns", foreign)
     assert site.ask("POST", "/signals/aws_sns/aws_sns", body, headers)[0] == 401
     assert set(amazon.asked) == {CERTIFICATE_AT, link}
+
+
+def test_a_drill_asks_nobody(serve, ctx):
+    amazon = Amazon({CERTIFICATE_AT: fresh_certificate()})
+    drill = ctx.settings.model_copy(update={"mode": Mode.DRILL})
+    site = serve(dataclasses.replace(ctx, wire=amazon, settings=drill))
+    body, headers = prepared("aws_sns", SAMPLES["aws_sns"].opened("7", now()))
+    assert site.ask("POST", "/signals/aws_sns/aws_sns", body, headers)[0] == 503
+    assert amazon.asked == []
 
 
 def test_cloudevents_may_ask_before_they_post(site):
