@@ -1,0 +1,91 @@
+"""What comes late: truths of workers that slept, repeats that will not happen, answers of a ledger that was away."""
+
+import pytest
+
+from dispatcher.ledger import claims, counts
+from dispatcher.model.broadcast import broadcast_ref
+from dispatcher.model.clock import to_ms
+from dispatcher.model.kinds import Channel, Policy
+from dispatcher.services import control, ticking
+from tests.services.world import OPERATOR, UNKNOWN, World
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = World(tmp_path, f"sqlite:///{tmp_path / 'ledger.db'}")
+    made.add_account("mail", Channel.EMAIL)
+    made.audience(20)
+    yield made
+    made.ctx.ledger.close()
+
+
+def _intended(world, first, last):
+    now = to_ms(world.clock.now())
+    with world.ctx.ledger.write() as tx:
+        claim = claims.claim(tx, "email", "slow", now, 0, 60_000)
+        [attempt] = claims.attempt_ids(tx, 1)
+        assert claims.intend(tx, claim, "mail", [claims.Request(attempt, first, last, 10)], now, now + 60_000)
+    world.clock.pass_by(60 + 16)
+    ticking.tick(world.ctx)
+    return attempt
+
+
+def _late_truth(world, made, attempt, state, word):
+    finding = claims.Finding(attempt, 0, 9, state, 10)
+    with world.ctx.ledger.write() as tx:
+        claims.record(tx, made, 0, [finding], [claims.Closing(attempt, word, 0, None, None)], 1)
+
+
+def test_a_late_truth_beside_other_calls_keeps_the_counters_right(world):
+    made = world.broadcast(["email"], {"email": ["mail"]})
+    world.release(made)
+    attempt = _intended(world, 0, 9)
+    now = to_ms(world.clock.now())
+    with world.ctx.ledger.write() as tx:
+        claim = claims.claim(tx, "email", "other", now, 0, 60_000)
+        [mine] = claims.attempt_ids(tx, 1)
+        assert claims.intend(tx, claim, "mail", [claims.Request(mine, 10, 19, 10)], now, now + 60_000)
+    _late_truth(world, made, attempt, claims.D.ACCEPTED, "accepted")
+    with world.ctx.ledger.read() as tx:
+        assert counts.wrong_batches(tx, made) == []
+    assert world.sums(made, "email") == {"planned": 20, "accepted": 10, "sending": 10}
+
+
+def test_a_closed_broadcast_goes_on_when_a_sleeper_says_it_never_sent(world):
+    made = world.broadcast(["email"], {"email": ["mail"]})
+    world.release(made)
+    attempt = _intended(world, 0, 9)
+    world.drain("email")
+    ticking.tick(world.ctx)
+    _late_truth(world, made, attempt, claims.D.WAITING, "not_sent")
+    ticking.tick(world.ctx)
+    world.drain("email")
+    assert world.sums(made, "email") == {"planned": 20, "accepted": 20}
+
+
+def test_at_least_once_is_not_closed_before_it_was_sent_again(world):
+    made = world.broadcast(["email"], {"email": ["mail"]}, policy=Policy.AT_LEAST_ONCE)
+    world.release(made)
+    world.vendors["mail"].script.append(UNKNOWN)
+    world.drain("email")
+    ticking.tick(world.ctx)
+    world.clock.pass_by(901)
+    ticking.tick(world.ctx)
+    world.drain("email")
+    assert world.sums(made, "email") == {"planned": 20, "accepted": 20}
+
+
+def test_what_was_to_be_repeated_is_unknown_after_a_stop(world):
+    made = world.broadcast(["email"], {"email": ["mail"]}, policy=Policy.AT_LEAST_ONCE)
+    world.release(made)
+    world.vendors["mail"].script.append(UNKNOWN)
+    world.drain("email")
+    with world.ctx.ledger.write() as tx:
+        tx.change("UPDATE account SET state = 'paused'")
+    world.clock.pass_by(901)
+    world.drain("email")
+    assert world.sums(made, "email") == {"planned": 20, "waiting": 20}
+    control.stop(world.ctx, OPERATOR, broadcast_ref(made), reason="wrong")
+    assert world.sums(made, "email") == {"planned": 20, "unknown": 20}
