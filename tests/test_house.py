@@ -53,8 +53,13 @@ def tree(path):
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@cache
+def nodes(path):
+    return tuple(ast.walk(tree(path)))
+
+
 def functions(path):
-    return [n for n in ast.walk(tree(path)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [n for n in nodes(path) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
 def length(function):
@@ -63,7 +68,7 @@ def length(function):
 
 def imports(path):
     """Every module that a file imports, at load or later."""
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -120,7 +125,7 @@ def test_names_say_what_lives_there():
 
 def test_one_word_per_thing():
     def look(path):
-        defined = (n for n in ast.walk(tree(path)) if isinstance(n, ast.ClassDef | ast.FunctionDef))
+        defined = (n for n in nodes(path) if isinstance(n, ast.ClassDef | ast.FunctionDef))
         return [(n.lineno, n.name) for n in defined if FORBIDDEN_WORDS.search(n.name)]
 
     assert offences(CODE, look) == []
@@ -153,7 +158,7 @@ def test_only_the_settings_read_the_environment():
 
 def attributes(path, *owners):
     """Every `owner.attribute` in a file."""
-    found = (n for n in ast.walk(tree(path)) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name))
+    found = (n for n in nodes(path) if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name))
     return [n for n in found if n.value.id in owners]
 
 
@@ -188,11 +193,11 @@ def test_the_ledger_is_the_queue():
 
     def look(path):
         rings = ROOT / "workers" in path.parents or path.name == "doorbell.py"
-        for call in (n for n in ast.walk(tree(path)) if isinstance(n, ast.Call)):
+        for call in (n for n in nodes(path) if isinstance(n, ast.Call)):
             if rings or getattr(call.func, "attr", "") in {"apply_async", "send_task", "signature", "retry"}:
                 yield from ((call.lineno, k.arg) for k in call.keywords if k.arg in {"eta", "countdown"})
         workers = ROOT / "workers" in path.parents
-        retries = (n for n in ast.walk(tree(path)) if isinstance(n, ast.Attribute) and n.attr == "retry")
+        retries = (n for n in nodes(path) if isinstance(n, ast.Attribute) and n.attr == "retry")
         yield from ((n.lineno, "retry") for n in retries if workers or getattr(n.value, "id", "") in {"self", "task"})
         yield from ((0, module) for module in imports(path) if module in CANVAS)
 
@@ -278,7 +283,7 @@ def test_every_setting_is_read_by_somebody():
     from dispatcher import provider
     from dispatcher.settings import Settings
 
-    read = {n.attr for path in CODE for n in ast.walk(tree(path)) if isinstance(n, ast.Attribute)}
+    read = {n.attr for path in CODE for n in nodes(path) if isinstance(n, ast.Attribute)}
     tables = [*models(Settings), *(provider.load(kind).Settings for kind in provider.kinds())]
     assert sorted({f"{m.__name__}.{name}" for m in tables for name in m.model_fields if name not in read}) == []
 

@@ -43,7 +43,8 @@ class Terminals:
 
     def __init__(self, folder):
         self.folder = folder
-        self.env = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+        self.env = plain | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
         self.open = []
 
     def run(self, commands):
