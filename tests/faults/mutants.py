@@ -113,6 +113,7 @@ MUTANTS = (
     Mutant(
         "stop is not looked at",
         ((CLAIMS, 'control.state == "released" and', ""),),
+        kills="tests/services/test_dispatch.py -k after_stop",
     ),
     Mutant(
         "opt-outs after approval are not looked at",
