@@ -187,7 +187,8 @@ def finished(tx: Tx) -> list[int]:
     """Broadcasts of which nothing is left to hand over, no call is under way and nothing may have to go again."""
     undecided = (
         f"SELECT 1 FROM delivery d WHERE d.broadcast_id = b.broadcast_id AND d.seq BETWEEN b.no * {BATCH}"
-        f" AND b.no * {BATCH} + {BATCH - 1} AND d.state = 4 AND (d.reason IS NULL OR d.reason NOT LIKE 'left by policy%')"
+        f" AND b.no * {BATCH} + {BATCH - 1} AND d.state = 4"
+        " AND (d.reason IS NULL OR d.reason NOT LIKE 'left by policy%')"
     )
     rows = tx.all(
         "SELECT o.id FROM broadcast o WHERE o.state IN ('released', 'paused', 'stopped', 'expired') AND NOT EXISTS"

@@ -108,9 +108,7 @@ def _put(tx: Tx, ctx: Context, actor: Person, incident: Incident, facts: Iterabl
     for fact in ordered:
         incidents.put_fact(tx, incident.id, fact, actor.id, now)
     names = ", ".join(sorted({fact.name for fact in ordered}))
-    broadcasts.note_act(
-        tx, verb, now, person_id=actor.id, door=door_of(actor), incident_id=incident.id, detail=names
-    )
+    broadcasts.note_act(tx, verb, now, person_id=actor.id, door=door_of(actor), incident_id=incident.id, detail=names)
 
 
 def _typed(ctx: Context, actor: Person, raw: Mapping[FactKey, object], telling: Telling) -> list[Fact]:
