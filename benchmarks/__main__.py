@@ -142,7 +142,7 @@ def _latency(book, ledger, folder, url, people):
         ideal = 2 * 100 / (sum(bounds) / 2)
         book.note(ledger, "text, slow vendor: of in flight / latency", found["wire_rate"][TEXT] / ideal, "x")
         _, found = ours.dispatched(field, [MAIL], field.people(people), people)
-        book.note(ledger, "mail, slow vendor", found["wire_rate"][MAIL])
+        book.note(ledger, "mail, slow vendor", found["rate"])
 
 
 def _plot(field, ledger, people):

@@ -8,11 +8,12 @@ from pathlib import Path
 import psutil
 
 from dispatcher.embedded.procfile import Program
-from dispatcher.ledger import broadcasts, controls, counts, planning
+from dispatcher.ledger import broadcasts, controls, counts, people, planning
 from dispatcher.ledger.planning import Group
 from dispatcher.model.broadcast import Plan
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Policy
+from dispatcher.model.person import Person, Role
 from dispatcher.model.rendition import Rendition, Slot, SlotForm
 from dispatcher.rehearsal.stage import Stage, Vendors, _bare_environment
 from dispatcher.sandbox.control import Control
@@ -79,6 +80,13 @@ class Field(Stage):
             "log.level": "warning", "providers": self._accounts(),
         }  # fmt: skip
 
+    def operator(self):
+        """Somebody who may stop, import and export."""
+        person = Person(0, "bench", roles=frozenset({Role.OPERATOR}))
+        with self.ctx.ledger.write() as tx:
+            known = next((one for one in people.active(tx) if one.name == person.name), None)
+            return known or people.add(tx, person, to_ms(self.ctx.clock.now()))
+
     @property
     def sink(self):
         return self.vendors.urls["sendgrid"]
@@ -91,9 +99,11 @@ class Field(Stage):
         ask(f"{self.sink}/zero", b"")
 
     def people(self, number):
-        """An audience version of so many invented people; its id."""
+        """An audience version of so many invented people; its id, far from those that imports are given."""
         with self.ctx.ledger.write() as tx:
-            version = int(tx.scalar("SELECT coalesce(max(version_id), 0) + 1 FROM recipient"))
+            version = int(
+                tx.scalar("SELECT coalesce(max(version_id), 1000000) + 1 FROM recipient WHERE version_id > 1000000")
+            )
             rows = (
                 (version, i, f"p{i}@example.com", f"+1202555{i:08d}", None, f'{{"name":"Person {i}"}}')
                 for i in range(1, number + 1)
