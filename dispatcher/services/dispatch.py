@@ -119,7 +119,7 @@ def _prepare(ctx: Context, claim: Claim, choice: Choice) -> Work | None:
         rendition = broadcasts.rendition(tx, claim.rendition_id)
         parts = claims.accepted_parts(tx, claim.broadcast_id, claim.no) if claim.channel is Channel.SOCIAL else {}
         alone = leases.fragile(tx, claim.broadcast_id, claim.no, ctx.settings.dispatch.retry.quarantine_after - 1)
-    if planning.batch_hash((seq, rid, address, fields) for seq, rid, _, _, address, fields, _ in rows) != claim.hash:
+    if planning.batch_hash((r.seq, r.rid, r.address, r.fields) for r in rows) != claim.hash:
         tampering.stop(ctx, claim)
         return None
     by_seq = {row.seq: row for row in rows}
