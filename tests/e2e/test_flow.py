@@ -20,7 +20,7 @@ from dispatcher.rehearsal.population import people, write_list
 from dispatcher.sandbox.record import judge
 from tests.e2e.processes import DISPATCHER, end, environment, family, left_of, start, until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 COUNT = 120
 EXAMPLE = resources.shipped("templates") / "messages" / "holding-statement" / "example.toml"
 SITE = """
