@@ -9,6 +9,7 @@ import socket
 import subprocess
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -46,10 +47,11 @@ receivers:
 PEOPLE = "email,name\nana@example.com,Ana\nben@example.com,Ben\n"
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_ports(count):
+    """Different ones: the probes are all open before the first is closed."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [probe.getsockname()[1] for probe in probes]
 
 
 def answers(port, path):
@@ -79,7 +81,7 @@ def run(folder):
 @pytest.fixture(scope="module")
 def alerts(folder, run):
     """The port of an Alertmanager whose webhook leads to us."""
-    port, at = free_port(), free_port()
+    port, at = free_ports(2)
     (folder / "dispatcher.toml").write_text(SITE.format(port=port), encoding="utf-8")
     (folder / "people.csv").write_text(PEOPLE, encoding="utf-8")
     run("person", "add", "Ada", "--role", "admin", "--role", "author")
