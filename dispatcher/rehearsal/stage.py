@@ -6,8 +6,8 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -58,9 +58,9 @@ class Stage:
 
     def __enter__(self) -> Self:
         try:
-            port = _free_port()
-            url = layers.process_environment().get("DISPATCHER_REDIS_URL") or self._broker().redis_url
-            self.vendors = self._vendors(port)
+            with _held_port() as port:  # held until the vendors have theirs, so that theirs is another
+                url = layers.process_environment().get("DISPATCHER_REDIS_URL") or self._broker().redis_url
+                self.vendors = self._vendors(port)
             settings = self._settings(port, url)
             self.ctx = build(settings)
             self._ends.callback(self.ctx.ledger.close)
@@ -179,11 +179,12 @@ def _bare_environment() -> dict[str, str]:
     return {k: v for k, v in layers.process_environment().items() if not layers.is_setting(k) and k != "PORT"}
 
 
-def _free_port() -> int:
+@contextmanager
+def _held_port() -> Iterator[int]:
+    """A port that nobody else is given while the block lasts, and that is free after it."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+        yield probe.getsockname()[1]
 
 
 def _listens(netloc: tuple[str, int]) -> bool:

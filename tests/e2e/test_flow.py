@@ -8,6 +8,7 @@ import io
 import json
 import socket
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,23 +81,26 @@ class House:
         return json.loads(self.run(*argv, "--json", **more).stdout)
 
 
-def free_port():
+@contextmanager
+def held_port():
+    """Nobody else is given it while the block lasts."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        yield probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
     folder = tmp_path_factory.mktemp("flow")
-    port, ready, record = free_port(), folder / "vendors.json", folder / "vendors.jsonl"
-    flags = ["--ready-file", ready, "--record", record, "--events-url", f"http://127.0.0.1:{port}/webhooks/{{account}}"]
-    vendors = start(
-        [*DISPATCHER, "sandbox", "--smtp-port", "-1", *map(str, flags)], cwd=folder, env=environment(folder)
-    )
-    up = None
+    ready, record = folder / "vendors.json", folder / "vendors.jsonl"
+    up = vendors = None
     try:
-        until(ready.exists, "the vendors")
+        with held_port() as port:
+            events = f"http://127.0.0.1:{port}/webhooks/{{account}}"
+            flags = ["--ready-file", ready, "--record", record, "--events-url", events]
+            words = [*DISPATCHER, "sandbox", "--smtp-port", "-1", *map(str, flags)]
+            vendors = start(words, cwd=folder, env=environment(folder))
+            until(ready.exists, "the vendors")
         told = json.loads(ready.read_text())
         urls = {name: account["base_url"] for name, account in told["accounts"].items()}
         site = folder / "dispatcher.toml"
