@@ -8,7 +8,7 @@ import asyncio
 import heapq
 import itertools
 import random
-from asyncio import events
+from asyncio import events, tasks
 from asyncio.base_events import BaseEventLoop
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -28,6 +28,8 @@ class VirtualLoop(BaseEventLoop):
         self._machine = machine
         self._selector = self
         self.set_exception_handler(lambda loop, context: None)
+        # Tasks in C crash the interpreter when the collector meets those of a process that died half way (3.11).
+        self.set_task_factory(lambda loop, work, **more: tasks._PyTask(work, loop=loop, **more))
 
     def select(self, timeout):
         return []
