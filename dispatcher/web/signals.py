@@ -4,6 +4,7 @@ Every source has its own share of open posts, of threads and of time, so that a 
 that is not open is refused like one whose proof is wrong: nobody learns which there are.
 """
 
+import asyncio
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -53,14 +54,30 @@ class Gate:
                 del self._open[name]
 
 
+class Known:
+    """The open sources. Posts that come while these are read again wait for that one reading: a flood costs one thread."""
+
+    def __init__(self, ctx: Context, threads: Threads) -> None:
+        self._doors, self._threads = Doors(ctx), threads
+        self._reading: asyncio.Task[None] | None = None
+
+    async def find(self, tool: str, source: str) -> Door | None:
+        """As `Doors.find`, by what was read within the last two seconds."""
+        if not self._doors.is_fresh:
+            if self._reading is None or self._reading.done():
+                self._reading = asyncio.create_task(self._threads.run("doors", self._doors.refresh))
+            await asyncio.shield(self._reading)  # the post that began it may go away; the others still wait
+        return self._doors.find(tool, source)
+
+
 def router(ctx: Context, threads: Threads) -> APIRouter:
     """Two routes on one address. 2xx means that the post is in the ledger."""
     routes = APIRouter()
-    known, gate = Doors(ctx), Gate()
+    known, gate = Known(ctx, threads), Gate()
 
     @routes.post("/signals/{tool}/{source}", status_code=202, response_model=None)
     async def take_signal(tool: str, source: str, request: Request) -> Response:
-        door = await _door(known, threads, tool, source)
+        door = await _door(known, tool, source)
         name = f"{tool}/{door.source}" if door else STRANGERS
         with gate.place(name):
             body = await read_body(request, largest=LARGEST_POST)
@@ -72,7 +89,7 @@ def router(ctx: Context, threads: Threads) -> APIRouter:
 
     @routes.options("/signals/{tool}/{source}", response_model=None)
     async def greet(tool: str, source: str, request: Request) -> Response:
-        door = await _door(known, threads, tool, source)
+        door = await _door(known, tool, source)
         told = doors.greeting(door, dict(request.headers)) if door else {}
         if not told:
             raise Refusal(405, allow="POST")
@@ -81,15 +98,13 @@ def router(ctx: Context, threads: Threads) -> APIRouter:
     return routes
 
 
-async def _door(known: Doors, threads: Threads, tool: str, source: str) -> Door | None:
+async def _door(known: Known, tool: str, source: str) -> Door | None:
     """The open source, or None. What stands behind a dot is a token and is looked at by the tool alone."""
     name = source.partition(".")[0]
     if not doors.known(tool) or not SOURCE.fullmatch(name):
         raise Refusal(404)
-    if not known.is_fresh:
-        await threads.run("doors", known.refresh)
     try:
-        return known.find(tool, name)
+        return await known.find(tool, name)
     except ConfigurationError as error:
         _log.error("source_not_set_up", tool=tool, source=name, why=error.why)
         raise Refusal(503, retry_after="60") from None

@@ -1,5 +1,6 @@
 """The door for incident tools over a real socket: the right answer to everything that comes, and never a 5xx."""
 
+import asyncio
 import dataclasses
 import gzip
 import json
@@ -20,6 +21,7 @@ from dispatcher.model.kinds import Mode
 from dispatcher.model.person import Person, Role
 from dispatcher.services import doors, signals
 from dispatcher.web import signals as web_signals
+from dispatcher.web.threads import Threads
 from dispatcher.wire import Answer, NeverConnected
 from tests.embedded.waiting import until
 from tests.intake.cloud_samples import CERTIFICATE_AT, TOPIC, certificate
@@ -188,13 +190,16 @@ def test_a_source_that_floods_is_told_to_wait_and_others_are_not(site):
 def test_slow_senders_of_one_source_leave_room_for_others(site):
     """Each sends a head and no body: their places are taken, everybody else's are not."""
     lines = []
-    for _ in range(web_signals.OPEN_POSTS):
-        line = socket.create_connection(("127.0.0.1", site.port), timeout=10)
-        line.sendall(b"POST /signals/opsgenie/slow HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
-        lines.append(line)
+
+    def crowd():
+        for _ in range(web_signals.OPEN_POSTS):
+            lines.append(socket.create_connection(("127.0.0.1", site.port), timeout=10))
+            lines[-1].sendall(b"POST /signals/opsgenie/slow HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        return site.ask("POST", "/signals/opsgenie/slow", b"{}")[0] == 429
+
     body, headers = prepared("pagerduty", SAMPLES["pagerduty"].opened("7", now()))
     try:
-        assert until(lambda: site.ask("POST", "/signals/opsgenie/slow", b"{}")[0] == 429)
+        assert until(crowd, every=0.5)
         assert site.ask("POST", "/signals/pagerduty/pagerduty", body, headers)[0] == 202
     finally:
         for line in lines:
@@ -209,6 +214,22 @@ def test_an_answer_takes_milliseconds(site):
         assert site.ask("POST", "/signals/pagerduty/pagerduty", body, headers)[0] == 202
         taken.append(time.perf_counter() - begun)
     assert statistics.median(taken) < 0.5
+
+
+def test_a_flood_while_the_sources_are_read_again_waits_for_one_reading(ctx, monkeypatch):
+    read, refresh = [], doors.Doors.refresh
+    monkeypatch.setattr(doors.Doors, "refresh", lambda self: (time.sleep(0.2), read.append(1), refresh(self)))
+
+    async def flood():
+        threads = Threads(1)
+        known = web_signals.Known(ctx, threads)
+        try:
+            return await asyncio.gather(*(known.find("opsgenie", "opsgenie") for _ in range(500)))
+        finally:
+            threads.close()
+
+    assert all(door.tool == "opsgenie" for door in asyncio.run(flood()))
+    assert read == [1]
 
 
 def test_many_at_once_are_all_kept(site, ctx):
