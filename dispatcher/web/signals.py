@@ -55,7 +55,7 @@ class Gate:
 
 
 class Known:
-    """The open sources. Posts that come while these are read again wait for that one reading: a flood costs one thread."""
+    """The open sources. Posts that come while these are read again wait for that one reading, so a flood costs one."""
 
     def __init__(self, ctx: Context, threads: Threads) -> None:
         self._doors, self._threads = Doors(ctx), threads
