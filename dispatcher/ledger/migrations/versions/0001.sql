@@ -139,7 +139,9 @@ CREATE TABLE broadcast (
     closed_at BIGINT,
     origin_id BIGINT,
     relation TEXT,
-    request_key TEXT UNIQUE
+    request_key TEXT UNIQUE,
+    signatory TEXT,
+    preapproval_id BIGINT
 );
 
 CREATE TABLE edit (
@@ -170,9 +172,90 @@ CREATE TABLE approval (
     level TEXT NOT NULL,
     decision TEXT NOT NULL,
     reason TEXT NOT NULL,
-    at BIGINT NOT NULL
+    at BIGINT NOT NULL,
+    for_id BIGINT
 );
 CREATE UNIQUE INDEX approval_once ON approval (broadcast_id, digest, person_id) WHERE decision = 'approve';
+
+-- What approvers are asked about: the mark of the text, what the check found, and until when somebody must answer.
+CREATE TABLE submission (
+    broadcast_id BIGINT PRIMARY KEY REFERENCES broadcast (id),
+    digest TEXT NOT NULL,
+    basis TEXT NOT NULL,
+    findings TEXT NOT NULL,
+    asked_at BIGINT NOT NULL,
+    due_at BIGINT NOT NULL,
+    passed_on_at BIGINT
+);
+
+-- A warning that a person let pass, with the reason; `basis` is the mark of the text it was said about.
+CREATE TABLE overruling (
+    id {id},
+    broadcast_id BIGINT NOT NULL REFERENCES broadcast (id),
+    rule TEXT NOT NULL,
+    basis TEXT NOT NULL,
+    what TEXT NOT NULL,
+    person_id BIGINT NOT NULL,
+    reason TEXT NOT NULL,
+    at BIGINT NOT NULL
+);
+CREATE INDEX overruling_broadcast ON overruling (broadcast_id);
+
+-- Who stands in for whom: once a request was left unanswered, or at once while the person is away.
+CREATE TABLE deputy (
+    person_id BIGINT NOT NULL REFERENCES person (id),
+    deputy_id BIGINT NOT NULL REFERENCES person (id),
+    away_until BIGINT,
+    PRIMARY KEY (person_id, deputy_id)
+);
+
+-- What was done outside the rule and must be looked at afterwards.
+CREATE TABLE review (
+    id {id},
+    broadcast_id BIGINT NOT NULL REFERENCES broadcast (id),
+    digest TEXT NOT NULL,
+    opened_at BIGINT NOT NULL,
+    detail TEXT NOT NULL,
+    closed_at BIGINT,
+    closed_by BIGINT,
+    verdict TEXT NOT NULL DEFAULT '',
+    UNIQUE (broadcast_id, digest)
+);
+
+-- A yes given in peace: to a template's bytes, facts in ranges, an audience of a size, channels, until a day.
+CREATE TABLE preapproval (
+    id {id},
+    name TEXT NOT NULL,
+    template_id TEXT NOT NULL,
+    terms TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    created_by BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    ends_at BIGINT NOT NULL,
+    revoked_at BIGINT,
+    revoked_by BIGINT,
+    revoked_reason TEXT
+);
+CREATE UNIQUE INDEX preapproval_name ON preapproval (name) WHERE revoked_at IS NULL;
+
+CREATE TABLE preapproval_yes (
+    preapproval_id BIGINT NOT NULL REFERENCES preapproval (id),
+    person_id BIGINT NOT NULL,
+    level TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    PRIMARY KEY (preapproval_id, person_id)
+);
+
+-- A promotional broadcast that waits, or was let go, because of an open incident.
+CREATE TABLE marketing_pause (
+    broadcast_id BIGINT NOT NULL REFERENCES broadcast (id),
+    incident_id BIGINT NOT NULL REFERENCES incident (id),
+    at BIGINT NOT NULL,
+    let_go_at BIGINT,
+    let_go_by BIGINT,
+    reason TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (broadcast_id, incident_id)
+);
 
 -- The control row: release, pause, stop and expiry change this and no delivery.
 CREATE TABLE control (
