@@ -32,6 +32,10 @@ class Plan:
     policy: Mapping[Channel, Policy]
     fallback: tuple[Fallback, ...] = ()
     default_locale: str = "en"
+    variant: str = ""
+    """The variant that everybody reads where `variant_by` is empty, and that our own accounts speak."""
+    variant_by: str = ""
+    """The column of the audience that names each recipient's variant."""
 
     def as_dict(self) -> dict[str, object]:
         """Plain data, as stored and hashed."""
@@ -43,6 +47,8 @@ class Plan:
             "policy": dict(self.policy),
             "fallback": [[f.channel, f.instead_of, f.after_seconds] for f in self.fallback],
             "default_locale": self.default_locale,
+            "variant": self.variant,
+            "variant_by": self.variant_by,
         }
 
     @classmethod
@@ -57,6 +63,8 @@ class Plan:
             policy={Channel(c): Policy(str(v)) for c, v in _items(plain["policy"])},
             fallback=tuple(_fallback(row) for row in _list(plain["fallback"])),
             default_locale=str(plain["default_locale"]),
+            variant=str(plain["variant"]),
+            variant_by=str(plain["variant_by"]),
         )
 
 
@@ -106,6 +114,8 @@ class Broadcast:
     closed_at: datetime | None = None
     origin_id: int | None = None
     relation: str | None = None
+    signatory: str = ""
+    preapproval_id: int | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
 
     @property
