@@ -164,6 +164,19 @@ CREATE TABLE rendition (
     UNIQUE (broadcast_id, channel, locale, variant)
 );
 
+-- Texts without deliveries, frozen with the renditions.
+CREATE TABLE document (
+    broadcast_id BIGINT NOT NULL REFERENCES broadcast (id),
+    name TEXT NOT NULL,
+    locale TEXT NOT NULL,
+    variant TEXT NOT NULL,
+    format TEXT NOT NULL,
+    text TEXT NOT NULL,
+    slots TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    PRIMARY KEY (broadcast_id, name, locale, variant)
+);
+
 CREATE TABLE approval (
     id {id},
     broadcast_id BIGINT NOT NULL REFERENCES broadcast (id),
@@ -477,3 +490,22 @@ CREATE TABLE signal (
 );
 CREATE INDEX signal_of_post ON signal (post_id);
 CREATE INDEX signal_outcome ON signal (tool, source, outcome, received_at);
+
+-- What the organisation's own systems are told: one row per destination and act, kept until it is answered or given up.
+CREATE TABLE outward (
+    id {id},
+    destination TEXT NOT NULL,
+    act_id BIGINT NOT NULL,
+    type TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    body TEXT NOT NULL,
+    made_at BIGINT NOT NULL,
+    state SMALLINT NOT NULL DEFAULT 0,
+    tries INTEGER NOT NULL DEFAULT 0,
+    due_at BIGINT NOT NULL,
+    lease_until BIGINT NOT NULL DEFAULT 0,
+    answered_at BIGINT,
+    why TEXT NOT NULL DEFAULT '',
+    UNIQUE (destination, act_id)
+);
+CREATE INDEX outward_due ON outward (due_at) WHERE state = 0;
