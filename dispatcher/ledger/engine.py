@@ -9,17 +9,20 @@ import hashlib
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Row, TextClause, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import OperationalError
 
 from dispatcher.errors import ConfigurationError
+
+T = TypeVar("T")
 
 BUSY_MS = 30_000
 
@@ -145,6 +148,22 @@ class Tx:
         """Pages of 1,000 rows of one large result without holding it; only inside a short-lived transaction."""
         result = self.connection.execute(_clause(sql), values, execution_options={"yield_per": 1000})
         yield from result.partitions()
+
+    @contextmanager
+    def meanwhile(self, read: Callable[["Tx"], T]) -> Iterator[Callable[[], T]]:
+        """Read rows that never change while the block works; call what you get to have the result.
+
+        PostgreSQL reads on a connection of its own, which sees only what is committed; SQLite reads when it is asked.
+        """
+        if self.is_sqlite:
+            yield lambda: read(self)
+            return
+        with ThreadPoolExecutor(1, thread_name_prefix="meanwhile") as thread:
+            yield thread.submit(self._apart, read).result
+
+    def _apart(self, read: Callable[["Tx"], T]) -> T:
+        with self.connection.engine.connect() as connection, connection.begin():
+            return read(Tx(connection))
 
     def _driver(self) -> Any:
         driver = self.connection.connection.driver_connection

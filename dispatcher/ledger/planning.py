@@ -6,24 +6,30 @@ a claim checks again.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from sqlalchemy import Row
 
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import BATCH
 from dispatcher.model.kinds import Channel
 
-ADDRESS = {Channel.EMAIL: "email", Channel.SMS: "phone", Channel.CHAT: "phone"}
+ADDRESS = {Channel.EMAIL: "email", Channel.SMS: "phone"}
 """Which column of a recipient holds the address on a channel."""
 
 FIELD, RECORD = "\x1f", "\x1e"
 _WAITING, _SUPPRESSED, _FALLBACK = 0, 1, 2
+Values = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Deliveries that share a channel and a rendition; `locales` are the audience's words that map to it."""
+    """Deliveries that share a channel and a rendition; `locales` are the audience's words that map to it.
+
+    Where `column` is named, only people with one of `words` in that field of theirs are meant.
+    """
 
     channel: Channel
     rendition_id: int
@@ -32,6 +38,8 @@ class Group:
     most: int = 0
     """Who had this many promotional messages since `most_since` (ms) gets no further one; 0 is no such limit."""
     most_since: int = 0
+    column: str = ""
+    words: tuple[str | None, ...] = ()
 
 
 def clear(tx: Tx, broadcast_id: int) -> None:
@@ -45,27 +53,76 @@ def locales(tx: Tx, version_id: int) -> list[str | None]:
     return [row[0] for row in tx.all("SELECT DISTINCT locale FROM recipient WHERE version_id = :v", v=version_id)]
 
 
+def words_of(tx: Tx, version_id: int, column: str) -> list[str | None]:
+    """Every word that occurs in a field of an audience version; None where somebody has none."""
+    rows = tx.all(
+        f"SELECT DISTINCT {_field(tx)} FROM recipient r WHERE r.version_id = :v", v=version_id, field=_path(tx, column)
+    )
+    return [row[0] for row in rows]
+
+
+def readers(tx: Tx, locales: Sequence[str | None], column: str, words: Sequence[str | None]) -> tuple[str, Values]:
+    """Which recipients `r` read a rendition: SQL and its values."""
+    where, values = _among("r.locale", "l", locales)
+    if not column:
+        return where, values
+    narrower, more = _among(_field(tx), "w", words)
+    return f"{where} AND {narrower}", values | more | {"field": _path(tx, column)}
+
+
+def _field(tx: Tx) -> str:
+    return "json_extract(r.fields, :field)" if tx.is_sqlite else "(CAST(r.fields AS jsonb) ->> CAST(:field AS text))"
+
+
+def _path(tx: Tx, name: str) -> str:
+    return f'$."{name}"' if tx.is_sqlite else name
+
+
+def _among(what: str, mark: str, wanted: Sequence[str | None]) -> tuple[str, Values]:
+    named = [word for word in wanted if word is not None]
+    values: Values = {f"{mark}{i}": word for i, word in enumerate(named)}
+    tests = [f"{what} IN ({', '.join(f':{name}' for name in values)})"] if named else []
+    if None in wanted:
+        tests.append(f"{what} IS NULL")
+    return f"({' OR '.join(tests) or '1 = 0'})", values
+
+
 def expand(tx: Tx, broadcast_id: int, version_id: int, scopes: Sequence[str], group: Group, first_no: int) -> int:
     """One group's deliveries and batches, suppressed people included with the reason; the next free batch number."""
     column = ADDRESS[group.channel]
+    _prepare(tx)
+    where, values = readers(tx, group.locales, group.column, group.words)
+    where = f"r.version_id = :v AND r.{column} IS NOT NULL AND {where}"
+    values |= {"b": broadcast_id, "v": version_id, "base": first_no * BATCH}
+
+    def read(reader: Tx) -> Sequence[Row[Any]]:
+        return _hashes(reader, column, where, values)
+
+    with tx.meanwhile(read) as hashes:
+        made = tx.change(
+            "INSERT INTO delivery (broadcast_id, seq, rid, state, reason)"
+            " SELECT :b, :base + row_number() OVER (ORDER BY r.rid) - 1, r.rid,"
+            f" CASE WHEN s.address IS NULL THEN {_FALLBACK if group.fallback else _WAITING}"
+            f" ELSE {_SUPPRESSED} END, s.reason"
+            f" FROM recipient r LEFT JOIN ({_left_out(scopes, group)}) s ON s.address = r.{column} WHERE {where}",
+            channel=group.channel, **values, **_scope_values(scopes), **_most_values(group),
+        )  # fmt: skip
+        cut = hashes()
+    if made != sum(row.size for row in cut):  # the audience is of this very transaction: nobody else sees it yet
+        cut = read(tx)
+    return _cut(tx, broadcast_id, group, first_no, cut)
+
+
+def _prepare(tx: Tx) -> None:
+    """Settings of this transaction: a million rows are sorted once, not on disk, and hashed in the order read."""
     if not tx.is_sqlite:
-        tx.change("SET LOCAL work_mem = '128MB'")  # a million rows are sorted once, and not on disk
-        tx.change("SET LOCAL jit = off")
-    where, values = _locale_filter(group.locales)
-    shared = {"b": broadcast_id, "v": version_id, "channel": group.channel, **values}
-    tx.change(
-        "INSERT INTO delivery (broadcast_id, seq, rid, state, reason)"
-        " SELECT :b, :base + row_number() OVER (ORDER BY r.rid) - 1, r.rid,"
-        f" CASE WHEN s.address IS NULL THEN {_FALLBACK if group.fallback else _WAITING}"
-        f" ELSE {_SUPPRESSED} END, s.reason"
-        f" FROM recipient r LEFT JOIN ({_left_out(scopes, group)}) s ON s.address = r.{column}"
-        f" WHERE r.version_id = :v AND r.{column} IS NOT NULL AND {where}",
-        base=first_no * BATCH, **shared, **_scope_values(scopes), **_most_values(group),
-    )  # fmt: skip
-    return _cut(tx, broadcast_id, version_id, group, column, first_no)
+        for setting in ("work_mem = '128MB'", "jit = off", "max_parallel_workers_per_gather = 0"):
+            tx.change(f"SET LOCAL {setting}")
 
 
-def expand_accounts(tx: Tx, broadcast_id: int, rendition_id: int, accounts: Sequence[str], first_no: int) -> int:
+def expand_accounts(
+    tx: Tx, broadcast_id: int, channel: Channel, rendition_id: int, accounts: Sequence[str], first_no: int
+) -> int:
     """One delivery per account of ours, each in a batch of its own that is bound to the account."""
     for no, account in enumerate(accounts, start=first_no):
         tx.change(
@@ -75,15 +132,15 @@ def expand_accounts(tx: Tx, broadcast_id: int, rendition_id: int, accounts: Sequ
         )
         tx.change(
             "INSERT INTO batch (broadcast_id, no, channel, rendition_id, account, size, hash, waiting)"
-            " VALUES (:b, :no, 'social', :rendition, :account, 1, :hash, 1)",
-            b=broadcast_id, no=no, rendition=rendition_id, account=account,
+            " VALUES (:b, :no, :channel, :rendition, :account, 1, :hash, 1)",
+            b=broadcast_id, no=no, channel=channel, rendition=rendition_id, account=account,
             hash=batch_hash([(no * BATCH, 0, account, "")]),
         )  # fmt: skip
     return first_no + len(accounts)
 
 
 def batch_hash(rows: Iterable[tuple[int, int, str, str]]) -> str:
-    """Digest of a batch's (seq, rid, address, fields), in order of seq: equal to the SQL in `_cut`."""
+    """Digest of a batch's (seq, rid, address, fields), in order of seq: equal to the SQL in `_hashes`."""
     text = "".join(f"{seq}{FIELD}{rid}{FIELD}{address}{FIELD}{fields}{RECORD}" for seq, rid, address, fields in rows)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -103,15 +160,6 @@ def people(tx: Tx, broadcast_id: int) -> int:
         )
         or 0
     )
-
-
-def _locale_filter(wanted: Sequence[str | None]) -> tuple[str, dict[str, Any]]:
-    named = [word for word in wanted if word is not None]
-    values = {f"l{i}": word for i, word in enumerate(named)}
-    tests = [f"r.locale IN ({', '.join(f':{name}' for name in values)})"] if named else []
-    if None in wanted:
-        tests.append("r.locale IS NULL")
-    return f"({' OR '.join(tests) or '1 = 0'})", values
 
 
 def _left_out(scopes: Sequence[str], group: Group) -> str:
@@ -146,26 +194,51 @@ def _scope_values(scopes: Sequence[str]) -> dict[str, str]:
     return {f"s{i}": scope for i, scope in enumerate(scopes)}
 
 
-def _cut(tx: Tx, broadcast_id: int, version_id: int, group: Group, column: str, first_no: int) -> int:
+def _hashes(tx: Tx, column: str, where: str, values: Values) -> Sequence[Row[Any]]:
+    """(no, size, hash) of a group's batches, counted from its first.
+
+    PostgreSQL numbers the recipients anew, so it need not wait for the deliveries; SQLite would pay for that numbering.
+    """
+    _prepare(tx)
     line = " || ".join(
-        (
-            "CAST(d.seq AS TEXT)", ":unit", "CAST(d.rid AS TEXT)", ":unit", f"r.{column}", ":unit", "r.fields",
-            ":record",
-        )
-    )  # fmt: skip
-    digest = (
-        f"sha256_hex(group_concat({line}, ''))"
-        if tx.is_sqlite
-        else f"encode(sha256(convert_to(string_agg({line}, '' ORDER BY d.seq), 'UTF8')), 'hex')"
+        ("CAST(d.seq AS TEXT)", ":unit", "CAST(d.rid AS TEXT)", ":unit", column, ":unit", "fields", ":end")
     )
-    made = tx.change(
-        "INSERT INTO batch (broadcast_id, no, channel, rendition_id, size, hash, waiting, fallback, suppressed)"
-        f" SELECT :b, d.seq / {BATCH}, :channel, :rendition, count(*), {digest},"
-        f" sum(CASE d.state WHEN 0 THEN 1 ELSE 0 END),"
-        " sum(CASE d.state WHEN 2 THEN 1 ELSE 0 END), sum(CASE d.state WHEN 1 THEN 1 ELSE 0 END)"
-        " FROM (SELECT seq, rid, state FROM delivery WHERE broadcast_id = :b AND seq >= :base ORDER BY seq) d"
-        f" JOIN recipient r ON r.version_id = :v AND r.rid = d.rid GROUP BY d.seq / {BATCH}",
-        b=broadcast_id, v=version_id, channel=group.channel, rendition=group.rendition_id, base=first_no * BATCH,
-        unit=FIELD, record=RECORD,
+    if tx.is_sqlite:
+        digest = f"sha256_hex(group_concat({line}, ''))"
+        source = (
+            "(SELECT seq, rid FROM delivery WHERE broadcast_id = :b AND seq >= :base ORDER BY seq) d"
+            " JOIN recipient r ON r.version_id = :v AND r.rid = d.rid"
+        )
+    else:
+        digest = f"encode(sha256(convert_to(string_agg({line}, ''), 'UTF8')), 'hex')"
+        source = (
+            f"(SELECT :base + row_number() OVER (ORDER BY r.rid) - 1 AS seq, r.rid, r.{column}, r.fields"
+            f" FROM recipient r WHERE {where} ORDER BY r.rid OFFSET 0) d"  # the offset keeps the order as it is
+        )
+    return tx.all(
+        f"SELECT (d.seq - :base) / {BATCH} AS no, count(*) AS size, {digest} AS hash FROM {source}"
+        " GROUP BY 1 ORDER BY 1",
+        unit=FIELD, end=RECORD, **values,
     )  # fmt: skip
-    return first_no + made
+
+
+def _cut(tx: Tx, broadcast_id: int, group: Group, first_no: int, cut: Sequence[Row[Any]]) -> int:
+    """The batches, each with its counters; the next free number."""
+    found = tx.all(
+        f"SELECT seq / {BATCH} AS no, count(*) AS n FROM delivery WHERE broadcast_id = :b AND seq >= :base"
+        f" AND state = {_SUPPRESSED} GROUP BY seq / {BATCH}",
+        b=broadcast_id, base=first_no * BATCH,
+    )  # fmt: skip
+    suppressed = {row.no: row.n for row in found}
+    state = "fallback" if group.fallback else "waiting"
+    columns = ("broadcast_id", "no", "channel", "rendition_id", "size", "hash", state, "suppressed")
+    tx.insert("batch", columns, (_batch(row, broadcast_id, group, first_no, suppressed) for row in cut))
+    return first_no + len(cut)
+
+
+def _batch(
+    row: Row[Any], broadcast_id: int, group: Group, first_no: int, suppressed: Mapping[int, int]
+) -> tuple[Any, ...]:
+    no = first_no + row.no
+    left_out = suppressed.get(no, 0)
+    return broadcast_id, no, group.channel, group.rendition_id, row.size, row.hash, row.size - left_out, left_out
