@@ -282,6 +282,7 @@ CREATE TABLE control (
     release_at BIGINT,
     started_at BIGINT,
     expires_at BIGINT,
+    superseded_by BIGINT,
     fallback_for TEXT,
     fallback_after BIGINT,
     reason TEXT NOT NULL DEFAULT '',
@@ -359,6 +360,17 @@ CREATE TABLE delivery (
     reason TEXT,
     PRIMARY KEY (broadcast_id, seq)
 ) {clustered} {hot};
+
+-- What is known of each copy of a delivery that was handed over again although an earlier one may have been taken.
+-- number is the delivery's tries at that hand-over.
+CREATE TABLE copy (
+    broadcast_id BIGINT NOT NULL,
+    seq INTEGER NOT NULL,
+    number SMALLINT NOT NULL,
+    state SMALLINT NOT NULL,
+    reason TEXT,
+    PRIMARY KEY (broadcast_id, seq, number)
+) {clustered};
 
 -- One hand-over of one request: written before the call, closed after it.
 CREATE TABLE attempt (
@@ -509,3 +521,61 @@ CREATE TABLE outward (
     UNIQUE (destination, act_id)
 );
 CREATE INDEX outward_due ON outward (due_at) WHERE state = 0;
+
+-- Goodwill codes. What one is worth and what all may cost, in millionths. Counters move with their rows.
+CREATE TABLE code_pool (
+    id {id},
+    name TEXT NOT NULL UNIQUE,
+    worth BIGINT NOT NULL,
+    budget BIGINT,
+    size INTEGER NOT NULL DEFAULT 0,
+    bound INTEGER NOT NULL DEFAULT 0,
+    longest INTEGER NOT NULL DEFAULT 0,
+    closed TEXT NOT NULL DEFAULT '',
+    created_by BIGINT,
+    created_at BIGINT NOT NULL
+);
+
+-- A code is a secret: money to whoever reads it. One that came back from a binding is issued after all others.
+CREATE TABLE code (
+    pool_id BIGINT NOT NULL REFERENCES code_pool (id),
+    no INTEGER NOT NULL,
+    words TEXT NOT NULL,
+    returned_at BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (pool_id, no)
+) {clustered};
+CREATE UNIQUE INDEX code_once ON code (upper(words));
+
+-- Whose code it is: one a person and broadcast, written when the plan is made. Never changed but to be released.
+CREATE TABLE code_binding (
+    broadcast_id BIGINT NOT NULL,
+    rid INTEGER NOT NULL,
+    pool_id BIGINT NOT NULL,
+    no INTEGER NOT NULL,
+    released_at BIGINT,
+    PRIMARY KEY (broadcast_id, rid)
+) {clustered};
+CREATE UNIQUE INDEX code_bound_once ON code_binding (pool_id, no) WHERE released_at IS NULL;
+
+-- How many codes a broadcast holds; swept once none of them can come back any more.
+CREATE TABLE code_grant (
+    broadcast_id BIGINT PRIMARY KEY,
+    pool_id BIGINT NOT NULL,
+    bound INTEGER NOT NULL,
+    released INTEGER NOT NULL DEFAULT 0,
+    swept SMALLINT NOT NULL DEFAULT 0
+);
+
+-- Broadcasts approved as one and released one after another. A wave without a broadcast is a person's own work.
+CREATE TABLE wave (
+    lead_id BIGINT NOT NULL REFERENCES broadcast (id),
+    no INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    broadcast_id BIGINT UNIQUE REFERENCES broadcast (id),
+    state TEXT NOT NULL,
+    opened_at BIGINT,
+    out_at BIGINT,
+    reason TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (lead_id, no)
+);
+CREATE INDEX wave_under_way ON wave (lead_id) WHERE state IN ('waiting', 'open');
