@@ -124,7 +124,7 @@ def claim(tx: Tx, channel: str, owner: str, now: int, latest: int, lease_ms: int
 
 def rows(tx: Tx, broadcast_id: int, no: int, version_id: int | None, channel: Channel) -> Sequence[Row[Any]]:
     """Every delivery of a batch with its address and fields: seq, rid, state, tries, address, fields, attempt_id."""
-    if channel is Channel.SOCIAL:
+    if not channel.counts_people:
         return tx.all(
             "SELECT d.seq, d.rid, d.state, d.tries, b.account AS address, '' AS fields, d.attempt_id FROM delivery d"
             " JOIN batch b ON b.broadcast_id = d.broadcast_id AND b.no = :no"
@@ -146,7 +146,7 @@ def suppression_mark(tx: Tx) -> int:
 
 def suppressed_in_batch(tx: Tx, claim: Claim) -> dict[int, str]:
     """Seq to reason of waiting deliveries whose address has asked for no more since they were planned."""
-    if claim.channel is Channel.SOCIAL:
+    if not claim.channel.counts_people:
         return {}
     found = tx.all(
         "SELECT d.seq, min(s.reason) AS reason FROM delivery d"

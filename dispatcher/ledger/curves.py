@@ -45,11 +45,11 @@ def _step(last: int | None, since: int) -> int:
 
 
 def people_reached(tx: Tx, broadcast_id: int) -> int:
-    """Distinct people with a delivery that a vendor accepted or delivered; our own social accounts are no people."""
+    """Distinct people with a delivery that a vendor accepted or delivered; accounts of our own are no people."""
     found = tx.scalar(
         "SELECT count(DISTINCT d.rid) FROM batch b JOIN delivery d ON d.broadcast_id = b.broadcast_id"
         f" AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
-        " WHERE b.broadcast_id = :b AND b.channel <> 'social' AND d.state IN (5, 6)",
+        " WHERE b.broadcast_id = :b AND b.channel NOT IN ('social', 'chat') AND d.state IN (5, 6)",
         b=broadcast_id,
     )
     return int(found or 0)

@@ -13,8 +13,8 @@ class Channel(StrEnum):
 
     @property
     def counts_people(self) -> bool:
-        """Deliveries of this channel go to persons; social ones go to accounts of our own."""
-        return self is not Channel.SOCIAL
+        """Deliveries of this channel go to persons; posts and chat rooms are reached by accounts of our own."""
+        return self in (Channel.EMAIL, Channel.SMS)
 
 
 class Mode(StrEnum):

@@ -151,8 +151,10 @@ def _plan_channel(
 ) -> int:
     scopes = sorted({"all", checking.scope_of(broadcast.purpose)})
     if not channel.counts_people:
-        rendition = ids[(channel, broadcast.plan.default_locale, "")]
-        return planning.expand_accounts(tx, broadcast.id, rendition, broadcast.plan.accounts[channel], first_no)
+        rendition = ids[read.own(channel, ids)]
+        return planning.expand_accounts(
+            tx, broadcast.id, channel, rendition, broadcast.plan.accounts[channel], first_no
+        )
     if broadcast.audience_version_id is None:
         return first_no
     waits = any(one.channel is channel for one in broadcast.plan.fallback)

@@ -272,7 +272,7 @@ def _channel_plan(
 ) -> ChannelPlan:
     names = broadcast.plan.accounts.get(channel, ())
     accounts = [ctx.accounts[name] for name in names if name in ctx.accounts]
-    if channel is Channel.SOCIAL:
+    if not channel.counts_people:
         planned, suppressed, without = len(names), 0, 0
     elif broadcast.audience_version_id is None:
         planned = suppressed = without = 0

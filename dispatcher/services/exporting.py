@@ -39,7 +39,7 @@ def rows(ctx: Context, actor: Person, ref: str, *, unreached: bool = False) -> I
 
 def _told(ref: str, row: Row[Any], control: ControlState, *, frozen: bool) -> dict[str, Any]:
     fields = json.loads(row.fields) if row.fields else {}
-    address = {Channel.EMAIL: row.email, Channel.SOCIAL: row.own_account}.get(Channel(row.channel), row.phone)
+    address = {Channel.EMAIL: row.email, Channel.SMS: row.phone}.get(Channel(row.channel), row.own_account)
     started, finished = from_ms(row.started_at), from_ms(row.finished_at)
     values = (
         ref, row.channel, row.rid, fields.get("name", ""), address, row.locale or "",

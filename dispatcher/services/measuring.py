@@ -42,7 +42,7 @@ def measure(
     mine = [one for one in rendered if one.channel is channel]
     if channel is Channel.SOCIAL:
         return _posts(mine)
-    if broadcast.audience_version_id is None:
+    if broadcast.audience_version_id is None or not channel.counts_people:
         return Measured()
     groups = (
         (one, values, n, rid)

@@ -5,22 +5,21 @@ It is a broadcast of purpose `staff`: no approval, no public channel, counted an
 
 import json
 import re
-import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 
 from dispatcher.channels import media
 from dispatcher.errors import Refused
-from dispatcher.ledger import audiences, broadcasts, controls, measures, people, planning
+from dispatcher.ledger import broadcasts, measures, people
+from dispatcher.ledger.audiences import Line
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.clock import to_ms
-from dispatcher.model.kinds import Channel, Policy, Purpose
+from dispatcher.model.kinds import Channel, Policy
 from dispatcher.model.person import Person
 from dispatcher.model.rendition import Rendition
-from dispatcher.model.states import BroadcastState, ControlState
 from dispatcher.people import Right, require
-from dispatcher.services import checking
+from dispatcher.services import checking, staff
 from dispatcher.services.context import Context
 
 MARK = "[TEST]"
@@ -84,66 +83,25 @@ def _plan(
     rendered: Sequence[Rendition],
     now: int,
 ) -> int:
-    version = _version(tx, actor, origin, wanted, now)
-    channels = tuple(dict.fromkeys(channel for channel, _ in wanted))
-    plan = replace(
-        origin.plan, channels=channels, fallback=(), expires_after=EXPIRES_SECONDS,
-        policy=dict.fromkeys(channels, Policy.AT_MOST_ONCE),
-    )  # fmt: skip
-    made = broadcasts.add(tx, _row(actor, origin, version, broadcasts.canonical(plan.as_dict()), now))
-    ids = broadcasts.replace_renditions(tx, made, rendered)
-    next_no = 0
-    for channel in channels:
-        controls.add(
-            tx, made, channel, rank=origin.severity.rank, policy=Policy.AT_MOST_ONCE, scope="all", changed_at=now,
-            request_size=plan.request_size[channel],
-        )  # fmt: skip
-        locale = plan.default_locale
-        rendition = ids.get((channel, locale, "")) or next(i for key, i in ids.items() if key[0] == channel)
-        next_no = planning.expand(tx, made, version, ["all"], planning.Group(channel, rendition, (None,)), next_no)
-    until = now + EXPIRES_SECONDS * 1000
-    controls.move(tx, made, ControlState.RELEASED, now, release_at=now, expires_at=until)
-    return made
-
-
-def _version(tx: Tx, actor: Person, origin: Broadcast, wanted: Sequence[tuple[Channel, str]], now: int) -> int:
-    """An audience of our own people, with a recipient's values so that the slots show something real."""
+    """The same words as a small broadcast to our own people, with a recipient's values so that slots show something."""
     values: dict[str, str] = {}
     if origin.audience_version_id is not None:
         sample = measures.telling_recipients(tx, origin.audience_version_id)
         values = json.loads(sample[0][1].fields or "{}") if sample else {}
     fields = json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    lines = [
+    lines: list[Line] = [
         (rid, address if channel is Channel.EMAIL else None, address if channel is Channel.SMS else None, None, fields)
         for rid, (channel, address) in enumerate(wanted, start=1)
     ]
-    made = audiences.open_version(
-        tx, f"test of {origin.ref}", fields=sorted(values), source="test", region="", imported_by=actor.id, now=now
-    )
-    audiences.fill(tx, made.id, lines)
-    return made.id
-
-
-def _row(actor: Person, origin: Broadcast, version: int, plan: str, now: int) -> dict[str, object]:
-    return {
-        "incident_id": origin.incident_id,
-        "template_id": origin.template_id,
-        "title": f"Test of {origin.ref}: {origin.title}",
-        "purpose": Purpose.STAFF,
-        "severity": origin.severity,
-        "mode": origin.mode,
-        "state": BroadcastState.RELEASED,
-        "version": 1,
-        "audience_version_id": version,
-        "facts": "[]",
-        "plan": plan,
-        "code": f"T{secrets.token_hex(6)}",
-        "nonce": secrets.token_hex(8),
-        "author_id": actor.id,
-        "created_at": now,
-        "submitted_at": now,
-        "release_at": now,
-        "expires_at": now + EXPIRES_SECONDS * 1000,
-        "origin_id": origin.id,
-        "relation": "test",
-    }
+    channels = tuple(dict.fromkeys(channel for channel, _ in wanted))
+    plan = replace(
+        origin.plan, channels=channels, fallback=(), expires_after=EXPIRES_SECONDS,
+        policy=dict.fromkeys(channels, Policy.AT_MOST_ONCE),
+    )  # fmt: skip
+    small = staff.Small(
+        title=f"Test of {origin.ref}: {origin.title}", template_id=origin.template_id, severity=origin.severity,
+        mode=origin.mode, plan=plan, rendered=rendered, audience=f"test of {origin.ref}", lines=lines,
+        fields=sorted(values), incident_id=origin.incident_id, author_id=actor.id,
+        more={"origin_id": origin.id, "relation": "test"},
+    )  # fmt: skip
+    return staff.place(tx, small, now)

@@ -24,7 +24,7 @@ from dispatcher.errors import ConfigurationError
 from dispatcher.model.kinds import Mode
 from dispatcher.settings import layers
 from dispatcher.settings.layers import Layer, variable
-from dispatcher.settings.tables import Anchor, Audience, Dispatch, Log, Organisation, Workers
+from dispatcher.settings.tables import Anchor, Approval, Audience, Dispatch, Log, Organisation, Staff, Workers
 
 __all__ = ["SOURCE", "Origin", "Settings", "variable"]
 
@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     organisation: Organisation = Organisation()
     audience: Audience = Audience()
     dispatch: Dispatch = Dispatch()
+    staff: Staff = Staff()
+    approval: Approval = Approval()
     workers: Workers = Workers()
     log: Log = Log()
     providers: dict[str, dict[str, Any]] = Field(default={}, repr=False)

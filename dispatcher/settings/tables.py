@@ -138,6 +138,56 @@ class Dispatch(Block):
 
 
 class Workers(Block):
+class Staff(Block):
+    """How our own people are told: the first of these channels on which a person can be reached now."""
+
+    channels: Words = ("sms", "email", "chat")
+    expires_minutes: float = Field(default=60, gt=0, le=24 * 60)
+
+    @checked("channels")
+    @classmethod
+    def _known_channels(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if strange := [name for name in names if name not in ("sms", "email", "chat")]:
+            raise ValueError(f"{strange[0]!r} is not sms, email or chat")
+        return names
+
+
+class Approval(Block):
+    """Who must say yes to what, and how long they have. By severity, the template's own demand is never lowered."""
+
+    level: dict[Severity, Level] = {}
+    signatory_level: dict[Severity, Level] = {}
+    answer_minutes: dict[Severity, Annotated[float, Field(gt=0, le=7 * 24 * 60)]] = {}
+    open_warnings: dict[Mode, Literal["refuse", "tell"]] = {}
+    break_glass: dict[Severity, bool] = {}
+
+    @checked("level")
+    @classmethod
+    def _every_level(cls, levels: dict[Severity, Level]) -> dict[Severity, Level]:
+        lead = Level.COMMS_LEAD
+        return dict(zip(Severity, (lead, lead, lead, Level.COMMS), strict=True)) | levels
+
+    @checked("signatory_level")
+    @classmethod
+    def _every_signatory(cls, levels: dict[Severity, Level]) -> dict[Severity, Level]:
+        return dict(zip(Severity, (*(2 * (Level.DIRECTOR,)), Level.COMMS_LEAD, Level.COMMS), strict=True)) | levels
+
+    @checked("answer_minutes")
+    @classmethod
+    def _every_wait(cls, minutes: dict[Severity, float]) -> dict[Severity, float]:
+        return dict(zip(Severity, (2.0, 5.0, 15.0, 60.0), strict=True)) | minutes
+
+    @checked("open_warnings")
+    @classmethod
+    def _every_mode(cls, modes: dict[Mode, str]) -> dict[Mode, str]:
+        return {Mode.LIVE: "refuse", Mode.DRILL: "tell"} | modes
+
+    @checked("break_glass")
+    @classmethod
+    def _every_glass(cls, allowed: dict[Severity, bool]) -> dict[Severity, bool]:
+        return dict(zip(Severity, (True, True, False, False), strict=True)) | allowed
+
+
     """Sizes of the processes behind `up`; 0 is by the number of cores."""
 
     processes: int = Field(default=0, ge=0, le=256)

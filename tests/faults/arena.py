@@ -123,7 +123,7 @@ class Arena(Stage):
             for c in kinds:
                 controls.add(tx, made, c, rank=1, policy=policy, request_size=size, scope="all", changed_at=now)
                 if c is Channel.SOCIAL:
-                    no = planning.expand_accounts(tx, made, ids[(c, "en", "")], ["x"], no)
+                    no = planning.expand_accounts(tx, made, c, ids[(c, "en", "")], ["x"], no)
                 else:
                     no = planning.expand(tx, made, version, ["all"], planning.Group(c, ids[(c, "en", "")], (None,)), no)
             controls.move(tx, made, "released", now, release_at=now, expires_at=now + expires * 1000)

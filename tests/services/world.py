@@ -128,7 +128,7 @@ class World:
                     fallback_after=fallback.after_seconds * 1000 if waits else None,
                 )  # fmt: skip
                 if c is Channel.SOCIAL:
-                    no = planning.expand_accounts(tx, made, ids[(c, "en", "")], accounts[c], no)
+                    no = planning.expand_accounts(tx, made, c, ids[(c, "en", "")], accounts[c], no)
                 else:
                     group = planning.Group(c, ids[(c, "en", "")], ("en", None), fallback=waits)
                     no = planning.expand(tx, made, version, ["all"], group, no)
