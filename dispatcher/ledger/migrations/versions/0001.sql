@@ -79,7 +79,54 @@ CREATE TABLE incident (
     opened_by BIGINT,
     opened_at BIGINT NOT NULL,
     next_update_at BIGINT,
+    first_word_at BIGINT,
+    first_word_by BIGINT,
     closed_at BIGINT
+);
+
+-- One running clock per incident and circle of readers (or duty to a regulator), with every promise that was before it.
+CREATE TABLE promise (
+    id {id},
+    incident_id BIGINT NOT NULL REFERENCES incident (id),
+    clock TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL,
+    made_at BIGINT NOT NULL,
+    made_by BIGINT,
+    due_at BIGINT NOT NULL,
+    every_ms BIGINT,
+    told_by BIGINT,
+    holder_id BIGINT,
+    acked_at BIGINT,
+    missed_at BIGINT,
+    settled_at BIGINT,
+    settled_by BIGINT
+);
+CREATE UNIQUE INDEX promise_open ON promise (incident_id, clock) WHERE settled_at IS NULL;
+CREATE INDEX promise_due ON promise (due_at) WHERE settled_at IS NULL AND missed_at IS NULL;
+
+-- One occurrence of a nudge, once for all: its place in the order of steps, when, and whom it reached.
+CREATE TABLE reminder (
+    id {id},
+    promise_id BIGINT NOT NULL REFERENCES promise (id),
+    step TEXT NOT NULL,
+    rank INTEGER NOT NULL,
+    planned_at BIGINT NOT NULL,
+    due_at BIGINT NOT NULL,
+    told_at BIGINT,
+    person_id BIGINT,
+    broadcast_id BIGINT,
+    acked_at BIGINT,
+    acked_by BIGINT,
+    dropped_at BIGINT,
+    UNIQUE (promise_id, step)
+);
+CREATE INDEX reminder_due ON reminder (due_at) WHERE told_at IS NULL AND dropped_at IS NULL;
+
+-- Who is reminded, in this order.
+CREATE TABLE rota (
+    place INTEGER PRIMARY KEY,
+    person_id BIGINT NOT NULL REFERENCES person (id)
 );
 
 CREATE TABLE fact (
@@ -141,8 +188,11 @@ CREATE TABLE broadcast (
     relation TEXT,
     request_key TEXT UNIQUE,
     signatory TEXT,
-    preapproval_id BIGINT
+    preapproval_id BIGINT,
+    next_update_at BIGINT,
+    worded_at BIGINT
 );
+CREATE INDEX broadcast_unworded ON broadcast (release_at) WHERE worded_at IS NULL AND incident_id IS NOT NULL;
 
 CREATE TABLE edit (
     broadcast_id BIGINT NOT NULL REFERENCES broadcast (id),
