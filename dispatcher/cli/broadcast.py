@@ -1,10 +1,24 @@
 """`dispatcher broadcast`: from a draft to the report."""
 
-from dispatcher.cli import broadcast_compose, broadcast_follow, broadcast_read, broadcast_run
+from dispatcher.cli import (
+    broadcast_approve,
+    broadcast_compose,
+    broadcast_follow,
+    broadcast_preview,
+    broadcast_read,
+    broadcast_run,
+)
 from dispatcher.cli.groups import Noun
 
 command = Noun(
     "broadcast",
     help="Draft, check, approve, send and account for a message.",
-    commands=[*broadcast_compose.VERBS, *broadcast_run.VERBS, *broadcast_follow.VERBS, *broadcast_read.VERBS],
+    commands=[
+        *broadcast_compose.VERBS,
+        *broadcast_preview.VERBS,
+        *broadcast_approve.VERBS,
+        *broadcast_run.VERBS,
+        *broadcast_follow.VERBS,
+        *broadcast_read.VERBS,
+    ],
 )

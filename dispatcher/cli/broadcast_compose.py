@@ -1,4 +1,4 @@
-"""The verbs before a broadcast leaves: draft, edit, check, preview, test, submit, approve, return, reject."""
+"""The verbs before a broadcast leaves: draft, edit, check, test, submit."""
 
 import re
 from collections.abc import Sequence
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from dispatcher.model.broadcast import Broadcast
 
 _FALLBACK = re.compile(r"([a-z]+)=([a-z]+):([0-9]{1,5})")
-_REASON = click.option("--reason", default="", metavar="TEXT", help="Why; kept in the timeline.")
 
 
 def comma_list(_call: click.Context, _option: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
@@ -114,6 +113,9 @@ def shown(broadcast: "Broadcast") -> dict[str, object]:
     metavar="CHANNEL=FIRST:MINUTES",
     help="sms=email:15 tells by SMS those whom email has not provably reached after 15 minutes.",
 )
+@click.option("--variant", default="", metavar="NAME", help="A variant of the template for everybody.")
+@click.option("--variant-by", default="", metavar="COLUMN", help="The column of the audience that names it.")
+@click.option("--codes", default="", metavar="POOL", help="A goodwill code for each person; dispatcher code list.")
 @click.option("--key", "request_key", default="", help="The same key again gives the same broadcast.")
 @pass_session
 def draft(
@@ -204,27 +206,9 @@ def _check_words(plain: dict[str, Any]) -> str:
 def _finding(told: dict[str, Any]) -> str:
     """`✖ E-LEN sms en  What`, and below it why and the mend."""
     place = " ".join(filter(None, (told["code"], told.get("channel"), told.get("locale"))))
-    more = [f"\n    {printable(told[key])}" for key in ("words", "why", "mend") if told.get(key)]
+    let = {"let": f"let pass by {told['overridden_by']}: {told['reason']}"} if told.get("overridden_by") else {}
+    more = [f"\n    {printable(text)}" for key in ("words", "why", "mend", "let") if (text := (told | let).get(key))]
     return f"{_MARK[told['severity']]} {place}  {printable(told['what'])}{''.join(more)}"
-
-
-@click.command(cls=Verb)
-@click.argument("ref")
-@click.option("--recipient", metavar="ADDRESS", help="As this person gets it.")
-@pass_session
-def preview(session: Session, ref: str, recipient: str | None) -> None:
-    """Every message as it will be sent: the longest, an empty and a non-Latin recipient, or one you name."""
-    from dispatcher.services import checking
-
-    found = checking.preview(session.ctx, ref, recipient=recipient)
-    plain = [one.as_dict() for one in found]
-    show(session, {"ref": ref, "previews": plain}, lambda: "\n\n".join(map(_preview_words, plain)))
-
-
-def _preview_words(one: dict[str, Any]) -> str:
-    head = click.style(f"── {one['channel']} · {one['locale']} · {printable(one.get('why', ''))}", bold=True)
-    parts = [f"{name}\n{printable(text, lines=True)}" for name, text in one["parts"].items() if name != "html"]
-    return "\n".join([head, *parts])
 
 
 @click.command(cls=Verb)
@@ -258,45 +242,4 @@ def submit(session: Session, ref: str) -> None:
     show(session, shown(made), pairs(words))
 
 
-@click.command(cls=Verb)
-@click.argument("ref")
-@click.option("--digest", "seen", default="", help="The digest you looked at, or its start: refused if it is another.")
-@pass_session
-def approve(session: Session, ref: str, seen: str) -> None:
-    """A second person's yes to exactly these words, people and plan."""
-    from dispatcher.services import approval
-
-    made = approval.approve(session.ctx, acting_on(session, ref), ref, seen=seen)
-    words = f"{made.ref} is {made.state}."
-    if made.state == "approved":
-        words += f" Next: dispatcher broadcast send {made.ref}"
-    else:
-        words += " Another approval is needed."
-    show(session, shown(made), words)
-
-
-@click.command("return", cls=Verb)
-@click.argument("ref")
-@_REASON
-@pass_session
-def give_back(session: Session, ref: str, reason: str) -> None:
-    """Send it back for edit, with a reason."""
-    from dispatcher.services import approval
-
-    made = approval.return_for_edit(session.ctx, acting_on(session, ref), ref, reason)
-    show(session, shown(made), f"{made.ref} is returned. Next: dispatcher broadcast edit {made.ref}")
-
-
-@click.command(cls=Verb)
-@click.argument("ref")
-@_REASON
-@pass_session
-def reject(session: Session, ref: str, reason: str) -> None:
-    """End it, with a reason."""
-    from dispatcher.services import approval
-
-    made = approval.reject(session.ctx, acting_on(session, ref), ref, reason)
-    show(session, shown(made), f"{made.ref} is rejected.")
-
-
-VERBS = (draft, edit, check, preview, test, submit, approve, give_back, reject)
+VERBS = (draft, edit, check, test, submit)

@@ -35,6 +35,7 @@ class _Fact(BaseModel):
     required: bool = False
     confirmed: bool = False
     about: str = ""
+    required_for: tuple[str, ...] = ()
 
 
 class _Description(BaseModel):

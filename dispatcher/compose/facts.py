@@ -225,16 +225,18 @@ def unknown_name(name: str, known: Iterable[str]) -> str:
     return f"{name} is not asked for{f' (did you mean {near[0]}?)' if near else ''}."
 
 
-def missing(template: Template, facts: Mapping[FactKey, Fact]) -> list[FactSpec]:
-    """What the template requires and nobody has said; an unknown or retracted fact is not said."""
+def missing(template: Template, facts: Mapping[FactKey, Fact], variants: Iterable[str] = ("",)) -> list[FactSpec]:
+    """What these variants of the template require and nobody has said; an unknown or retracted fact is not said."""
+    wanted = set(variants)
     silent = (FactState.UNKNOWN, FactState.RETRACTED)
     said = {name for (name, _), fact in facts.items() if fact.state not in silent and fact.value is not None}
-    return [spec for spec in template.facts if spec.required and spec.name not in said]
+    asked = (spec for spec in template.facts if spec.required or wanted & set(spec.required_for))
+    return [spec for spec in asked if spec.name not in said]
 
 
-def require_complete(template: Template, facts: Mapping[FactKey, Fact]) -> None:
+def require_complete(template: Template, facts: Mapping[FactKey, Fact], variants: Iterable[str] = ("",)) -> None:
     """Return if nothing required is missing."""
-    gaps = missing(template, facts)
+    gaps = missing(template, facts, variants)
     if not gaps:
         return
     raise TemplateError(

@@ -36,7 +36,7 @@ class Order:
 
 
 def orders(template: Template, brief: Brief) -> list[Order]:
-    """Every rendition of the brief's channels and every document of the template, per locale and variant."""
+    """Every rendition of the brief's channels and every document of the template, per locale and variant of its own."""
     for channel in brief.channels:
         if channel not in template.channels:
             raise TemplateError(
@@ -44,8 +44,19 @@ def orders(template: Template, brief: Brief) -> list[Order]:
                 mend=f"Leave {channel} out, or choose a template that has it: dispatcher template list",
             )
     targets: list[Channel | str] = [*brief.channels, *template.documents]
-    ways = [(locale, variant) for locale in brief.locales for variant in brief.variants]
-    return [_order(template, target, locale, variant) for target in targets for locale, variant in ways]
+    return [
+        _order(template, target, locale, variant)
+        for target in targets
+        for locale in brief.locales
+        for variant in _ways(template, target, brief.variants)
+    ]
+
+
+def _ways(template: Template, target: Channel | str, variants: Sequence[str]) -> list[str]:
+    """The variants in which a target has words of its own; the plain one stands in for the others."""
+    media = {medium for medium, _, _ in _pieces_of(target)}
+    own = {name.variant for name in map(PartName.parse, template.sources) if name and name.medium in media}
+    return list(dict.fromkeys(variant if variant in own else "" for variant in variants))
 
 
 def _pieces_of(target: Channel | str) -> tuple[tuple[str, str, str], ...]:

@@ -35,7 +35,7 @@ class Composed:
 
 def compose(template: Template, brief: Brief) -> Composed:
     """Renditions and documents; TemplateError naming part and line where the template or a fact does not fit."""
-    require_complete(template, brief.facts)
+    require_complete(template, brief.facts, brief.variants)
     ordered = jobs.orders(template, brief)
     made = iter(cage.run(jobs.job(template, brief, ordered)))
     renditions, documents = [], []

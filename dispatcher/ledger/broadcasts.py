@@ -97,10 +97,10 @@ def editors(tx: Tx, broadcast_id: int) -> set[int]:
     return {row[0] for row in tx.all("SELECT person_id FROM edit WHERE broadcast_id = :b", b=broadcast_id)}
 
 
-def replace_renditions(tx: Tx, broadcast_id: int, renditions: Sequence[Rendition]) -> dict[tuple[str, str, str], int]:
+def replace_renditions(tx: Tx, broadcast_id: int, renditions: Sequence[Rendition]) -> dict[tuple[Channel, str, str], int]:
     """Store the renditions of a submitted version; their ids by (channel, locale, variant)."""
     tx.change("DELETE FROM rendition WHERE broadcast_id = :b", b=broadcast_id)
-    ids: dict[tuple[str, str, str], int] = {}
+    ids: dict[tuple[Channel, str, str], int] = {}
     for one in renditions:
         slots = [[s.tag, s.name, s.form, s.default] for s in one.slots]
         ids[(one.channel, one.locale, one.variant)] = int(
@@ -128,13 +128,23 @@ def rendition(tx: Tx, rendition_id: int) -> Rendition:
     return _rendition(row)
 
 
-def add_approval(tx: Tx, broadcast: Broadcast, person_id: int, level: str, decision: str, reason: str, at: int) -> None:
-    """A person's decision about the digest as it stands."""
+def add_approval(
+    tx: Tx,
+    broadcast: Broadcast,
+    person_id: int,
+    level: str,
+    decision: str,
+    reason: str,
+    at: int,
+    *,
+    for_id: int | None = None,
+) -> None:
+    """A person's decision about the digest as it stands; `for_id` is whom they stand in for."""
     tx.change(
-        "INSERT INTO approval (broadcast_id, digest, person_id, level, decision, reason, at)"
-        " VALUES (:b, :digest, :person, :level, :decision, :reason, :at)",
+        "INSERT INTO approval (broadcast_id, digest, person_id, level, decision, reason, at, for_id)"
+        " VALUES (:b, :digest, :person, :level, :decision, :reason, :at, :for)",
         b=broadcast.id, digest=broadcast.digest or "", person=person_id, level=level, decision=decision,
-        reason=reason, at=at,
+        reason=reason, at=at, **{"for": for_id},
     )  # fmt: skip
 
 

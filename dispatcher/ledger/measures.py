@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from dispatcher.ledger.engine import Tx
-from dispatcher.ledger.planning import ADDRESS
+from dispatcher.ledger.planning import ADDRESS, readers
 from dispatcher.model.kinds import Channel
 
 PAGE = 20_000
@@ -42,21 +42,26 @@ def people(tx: Tx, version_id: int, channels: Sequence[Channel], scope: str) -> 
 
 
 def slot_values(
-    tx: Tx, version_id: int, channel: Channel, locales: Sequence[str | None], names: Sequence[str]
+    tx: Tx,
+    version_id: int,
+    channel: Channel,
+    locales: Sequence[str | None],
+    names: Sequence[str],
+    column: str = "",
+    words: Sequence[str | None] = (),
 ) -> Iterator[Sequence[Row[Any]]]:
-    """Each distinct set of these fields among the people of a channel, with how many have it (`n`) and one of them
-    (`rid`), in pages. The fields come first, in the order of `names`; one that is absent is None."""
+    """Each distinct set of these fields among those people of a channel who read one rendition (`planning.readers`),
+    with how many have it (`n`) and one of them (`rid`), in pages. The fields come first, in the order of `names`; one
+    that is absent is None."""
     pick = "json_extract(r.fields, :{p})" if tx.is_sqlite else "CAST(r.fields AS jsonb) ->> CAST(:{p} AS text)"
     picks = [f"{pick.format(p=f'p{i}')} AS f{i}" for i in range(len(names))]
     values: dict[str, Any] = {f"p{i}": _path(tx, name) for i, name in enumerate(names)}
-    named = [word for word in locales if word is not None]
-    values |= {f"l{i}": word for i, word in enumerate(named)}
-    among = [f"r.locale IN ({', '.join(f':l{i}' for i in range(len(named)))})"] if named else []
-    among += ["r.locale IS NULL"] if None in locales else []
+    among, bound = readers(tx, locales, column, words)
+    values |= bound
     group = f" GROUP BY {', '.join(str(i + 1) for i in range(len(names)))}" if names else ""
     sql = (
         f"SELECT {', '.join([*picks, 'count(*) AS n', 'min(r.rid) AS rid'])} FROM recipient r"
-        f" WHERE r.version_id = :v AND r.{ADDRESS[channel]} IS NOT NULL AND ({' OR '.join(among) or '1 = 0'}){group}"
+        f" WHERE r.version_id = :v AND r.{ADDRESS[channel]} IS NOT NULL AND {among}{group}"
     )
     yield from tx.stream(sql, v=version_id, **values)
 

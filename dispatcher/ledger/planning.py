@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from dispatcher.ledger import codes
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import BATCH
 from dispatcher.model.kinds import Channel
@@ -44,6 +45,7 @@ class Group:
 
 def clear(tx: Tx, broadcast_id: int) -> None:
     """Take an unsent plan away. The caller made sure that nothing was handed over."""
+    codes.unbind(tx, broadcast_id)
     for table in ("delivery", "batch", "control"):
         tx.change(f"DELETE FROM {table} WHERE broadcast_id = :b", b=broadcast_id)
 

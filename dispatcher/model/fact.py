@@ -61,13 +61,17 @@ DATA_TYPES = (
 
 @dataclass(frozen=True, slots=True)
 class FactSpec:
-    """What a template asks for. `confirmed`: the message may not state it while it is only believed."""
+    """What a template asks for. `confirmed`: the message may not state it while it is only believed.
+
+    `required_for` are variants that cannot do without it, although the others can.
+    """
 
     name: str
     kind: FactKind
     required: bool
     confirmed: bool = False
     about: str = ""
+    required_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,10 @@ class Template:
         named = {name.locale for name in map(PartName.parse, self.sources) if name}
         return {self.locale, *named} - {"", "any"}
 
+    def variants(self) -> set[str]:
+        """Every variant that has a part of its own beside the plain one."""
+        return {name.variant for name in map(PartName.parse, self.sources) if name} - {""}
+
     def sha256(self) -> str:
         """Digest of every byte that shapes a message: the parts, the partials and the words."""
         plain = {"id": self.id, "sources": dict(self.sources), "shared": dict(self.shared)}
@@ -113,3 +117,9 @@ class Document:
     format: str
     text: str
     slots: tuple[Slot, ...] = ()
+
+    def sha256(self) -> str:
+        """Digest of every byte that the approver saw, slots included."""
+        plain = [self.name, self.locale, self.variant, self.format, self.text]
+        slots = [[s.tag, s.name, s.form, s.default] for s in self.slots]
+        return hashlib.sha256(json.dumps([*plain, slots], ensure_ascii=False).encode()).hexdigest()

@@ -23,7 +23,7 @@ from dispatcher.rehearsal import judge, script
 from dispatcher.rehearsal.narrator import Narrator
 from dispatcher.rehearsal.stage import Stage
 from dispatcher.reporting.story import Proof
-from dispatcher.services import checking, exporting, recounting
+from dispatcher.services import checking, exporting, previewing, recounting
 from dispatcher.services.report import write_report
 
 FOLDER = Path("dispatcher-demo")
@@ -82,7 +82,7 @@ def _play(stage: Stage, narrator: Narrator, recipients: int, seed: int, folder: 
     broadcast = script.write(ctx, cast, incident)
     narrator.step("Draft", f"{broadcast.ref} from {broadcast.template_id}, by {cast.author.name}")
     _tell_check(narrator, checking.check(ctx, broadcast.ref))
-    _tell_previews(narrator, checking.preview(ctx, broadcast.ref))
+    _tell_previews(narrator, previewing.preview(ctx, broadcast.ref))
     agreed = script.agree(ctx, cast, broadcast.ref)
     narrator.step("Approve", f"{cast.approver.name} said yes to digest {(agreed.digest or '')[:12]}")
     stage.await_web()
@@ -100,7 +100,7 @@ def _tell_check(narrator: Narrator, found: checking.CheckResult) -> None:
     narrator.step("Check", f"{told or 'nothing to mend'}; audience_size {number(found.audience_size)}; {texts}")
 
 
-def _tell_previews(narrator: Narrator, found: list[checking.Preview]) -> None:
+def _tell_previews(narrator: Narrator, found: list[previewing.Preview]) -> None:
     text = next(one for one in found if one.channel == "sms")
     narrator.step("Preview", f"{len(found)} of them; SMS {text.locale}, {text.why}: {text.parts['text'][:44]}…")
 

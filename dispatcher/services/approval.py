@@ -1,19 +1,20 @@
 """Submit freezes words, people and plan under a digest; a second person says yes, returns it or rejects it."""
 
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from dispatcher.errors import IllegalTransition, NotPermitted, Refused
-from dispatcher.ledger import broadcasts, controls, planning
+from dispatcher.errors import IllegalTransition, Refused
+from dispatcher.ledger import approvals, broadcasts, controls, documents, planning
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast, broadcast_id
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Purpose
-from dispatcher.model.person import Level, Person
+from dispatcher.model.person import Person
 from dispatcher.model.rendition import Rendition
 from dispatcher.model.states import BroadcastState
 from dispatcher.model.template import Template
-from dispatcher.people import Right, require, require_level, require_second_person
-from dispatcher.services import briefing, checking
+from dispatcher.people import Right, door_of, require, require_second_person
+from dispatcher.services import checking, codes, overriding, readership, sign_off
 from dispatcher.services.context import Context
 from dispatcher.services.digests import digest, require_unaltered
 
@@ -21,21 +22,44 @@ from dispatcher.services.digests import digest, require_unaltered
 def submit(ctx: Context, actor: Person, ref: str) -> Broadcast:
     """Render, expand the audience, cut batches, take the digest. Refused while a check blocks it."""
     require(actor, Right.SUBMIT)
+    return freeze(ctx, actor, ref, _ask)
+
+
+def freeze(
+    ctx: Context, actor: Person, ref: str, then: Callable[[Context, Tx, Broadcast, checking.CheckResult], None]
+) -> Broadcast:
+    """The same for whoever has checked the right. `then` says what the frozen broadcast waits for."""
     now = to_ms(ctx.clock.now())
-    found, rendered = checking.passed(ctx, ref)
+    result, found, said = checking.passed(ctx, ref)
     template = ctx.catalogue.get(found.template_id)
     with ctx.ledger.write() as tx:
         broadcast = broadcasts.get(tx, found.id, lock=True)
         if broadcast.version != found.version:
             raise IllegalTransition(f"{broadcast.ref} was edited meanwhile.", mend="Check it and submit again.")
         planning.clear(tx, broadcast.id)
-        _plan(tx, ctx, broadcast, template, rendered, now)
+        _plan(tx, ctx, broadcast, template, said.renditions, now)
+        documents.replace(tx, broadcast.id, said.documents)
         size = planning.people(tx, broadcast.id)
+        codes.bind(tx, broadcast, size)
         broadcasts.move(tx, broadcast, BroadcastState.SUBMITTED, submitted_at=now, audience_size=size, digest=None)
         broadcasts.change(tx, broadcast.id, digest=digest(tx, broadcast))
         broadcasts.note_edit(tx, broadcast.id, broadcast.version, actor.id, now)
-        broadcasts.note_act(tx, "submitted", now, person_id=actor.id, broadcast_id=broadcast.id)
+        broadcasts.note_act(
+            tx, "submitted", now, person_id=actor.id, door=door_of(actor), broadcast_id=broadcast.id
+        )
+        then(ctx, tx, broadcasts.get(tx, broadcast.id), result)
         return broadcasts.get(tx, broadcast.id)
+
+
+def _ask(ctx: Context, tx: Tx, broadcast: Broadcast, result: checking.CheckResult) -> None:
+    """Keep what the check found for the approvers, and until when they have time."""
+    now = to_ms(ctx.clock.now())
+    found = [one.as_dict() for one in result.findings]
+    due = sign_off.due(ctx, broadcast.severity, now)
+    approvals.ask(tx, broadcast.id, broadcast.digest or "", result.basis, found, now, due)
+    reachable = [one for one in sign_off.approvers(tx, broadcast) if one.email or one.phone]
+    if ctx.settings.approval.tell_approvers and reachable:
+        sign_off.tell_that_it_waits(ctx, tx, reachable, broadcast, "ask")
 
 
 def approve(ctx: Context, actor: Person, ref: str, *, seen: str = "") -> Broadcast:
@@ -43,22 +67,20 @@ def approve(ctx: Context, actor: Person, ref: str, *, seen: str = "") -> Broadca
     require(actor, Right.APPROVE)
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
-        broadcast = _submitted(tx, ref)
+        broadcast = submitted(tx, ref)
         require_second_person(actor, broadcasts.editors(tx, broadcast.id))
         template = ctx.catalogue.get(broadcast.template_id)
-        require_level(actor, needed_level(template))
         bound = require_unaltered(tx, broadcast)
-        if seen and not bound.startswith(seen.lower()):
-            raise Refused(
-                f"{broadcast.ref} is not the version you looked at.",
-                mend="Preview it again, then approve.",
-                code="E-DIG",
-            )
-        if actor.id in {row.person_id for row in broadcasts.approvals(tx, broadcast.id, bound)}:
-            raise NotPermitted(f"{actor.name} has approved it already.", mend="Another person's yes is needed.")
-        broadcasts.add_approval(tx, broadcast, actor.id, actor.level, "approve", "", now)
-        broadcasts.note_act(tx, "approved", now, person_id=actor.id, broadcast_id=broadcast.id, detail=bound[:12])
-        if not missing_levels(tx, broadcast, template, bound):
+        require_seen(broadcast, bound, seen)
+        voice = sign_off.voice(ctx, tx, actor, broadcast, sign_off.missing(ctx, tx, broadcast, template, bound))
+        overriding.require_none_open(ctx, tx, broadcast)
+        instead = voice.instead_of
+        broadcasts.add_approval(
+            tx, broadcast, actor.id, voice.level, "approve", "", now, for_id=instead.id if instead else None
+        )
+        told = f"{bound[:12]} for {instead.name}" if instead else bound[:12]
+        broadcasts.note_act(tx, "approved", now, person_id=actor.id, broadcast_id=broadcast.id, detail=told)
+        if not sign_off.missing(ctx, tx, broadcast, template, bound):
             broadcasts.move(tx, broadcast, BroadcastState.APPROVED, approved_at=now)
         return broadcasts.get(tx, broadcast.id)
 
@@ -73,24 +95,24 @@ def reject(ctx: Context, actor: Person, ref: str, reason: str) -> Broadcast:
     return _decline(ctx, actor, ref, reason, "reject", BroadcastState.REJECTED)
 
 
-def needed_level(template: Template) -> Level:
-    """The lowest level whose yes counts for this template."""
-    return min((template.level, *template.approvals), key=lambda level: level.rank)
+def lacking(ctx: Context, ref: str) -> list[str]:
+    """Levels whose yes is still missing."""
+    with ctx.ledger.read() as tx:
+        broadcast = broadcasts.get(tx, broadcast_id(ref))
+        template = ctx.catalogue.get(broadcast.template_id)
+        return [str(level) for level in sign_off.missing(ctx, tx, broadcast, template, broadcast.digest or "")]
 
 
-def missing_levels(tx: Tx, broadcast: Broadcast, template: Template, bound: str) -> list[Level]:
-    """Levels whose yes to this digest is still missing; each person's yes serves one of them."""
-    have = sorted((Level(row.level) for row in broadcasts.approvals(tx, broadcast.id, bound)), key=lambda lv: -lv.rank)
-    missing = []
-    for level in sorted((template.level, *template.approvals), key=lambda lv: -lv.rank):
-        if have and have[0].covers(level):
-            have.pop(0)
-        else:
-            missing.append(level)
-    return missing
+def require_seen(broadcast: Broadcast, bound: str, seen: str) -> None:
+    """Return unless the person looked at another digest than the one that is bound; empty: they did not say."""
+    if seen and not bound.startswith(seen.lower()):
+        raise Refused(
+            f"{broadcast.ref} is not the version you looked at.", mend="Preview it again, then approve.", code="E-DIG"
+        )
 
 
-def _submitted(tx: Tx, ref: str) -> Broadcast:
+def submitted(tx: Tx, ref: str) -> Broadcast:
+    """A broadcast that waits for approval, its row locked."""
     broadcast = broadcasts.get(tx, broadcast_id(ref), lock=True)
     if broadcast.state is not BroadcastState.SUBMITTED:
         raise IllegalTransition(
@@ -106,7 +128,7 @@ def _decline(ctx: Context, actor: Person, ref: str, reason: str, decision: str, 
         raise Refused("A reason is missing.", mend="--reason TEXT")
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
-        broadcast = _submitted(tx, ref)
+        broadcast = submitted(tx, ref)
         broadcasts.add_approval(tx, broadcast, actor.id, actor.level, decision, reason, now)
         planning.clear(tx, broadcast.id)
         broadcasts.move(tx, broadcast, to)
@@ -115,9 +137,11 @@ def _decline(ctx: Context, actor: Person, ref: str, reason: str, decision: str, 
         return broadcasts.get(tx, broadcast.id)
 
 
-def _plan(tx: Tx, ctx: Context, broadcast: Broadcast, template: Template, rendered: list[Rendition], now: int) -> None:
+def _plan(
+    tx: Tx, ctx: Context, broadcast: Broadcast, template: Template, rendered: Sequence[Rendition], now: int
+) -> None:
     ids = broadcasts.replace_renditions(tx, broadcast.id, rendered)
-    words = briefing.locales(tx, broadcast, template, rendered)
+    read = readership.readers(tx, broadcast, template)
     fallback = {one.channel: one for one in broadcast.plan.fallback}
     next_no = 0
     for channel in broadcast.plan.channels:
@@ -129,7 +153,7 @@ def _plan(tx: Tx, ctx: Context, broadcast: Broadcast, template: Template, render
             fallback_for=after.instead_of if after else None,
             fallback_after=after.after_seconds * 1000 if after else None,
         )  # fmt: skip
-        next_no = _plan_channel(ctx, tx, broadcast, channel, ids, words, next_no)
+        next_no = _plan_channel(ctx, tx, broadcast, channel, ids, read, next_no)
 
 
 def _promotional_limit(ctx: Context, purpose: Purpose) -> tuple[int, int]:
@@ -145,8 +169,8 @@ def _plan_channel(
     tx: Tx,
     broadcast: Broadcast,
     channel: Channel,
-    ids: dict[tuple[str, str, str], int],
-    words: dict[str | None, str],
+    ids: dict[readership.Key, int],
+    read: readership.Readers,
     first_no: int,
 ) -> int:
     scopes = sorted({"all", checking.scope_of(broadcast.purpose)})
@@ -158,10 +182,8 @@ def _plan_channel(
     if broadcast.audience_version_id is None:
         return first_no
     waits = any(one.channel is channel for one in broadcast.plan.fallback)
-    for locale in sorted(set(words.values())):
-        mine = tuple(word for word, to in words.items() if to == locale)
-        group = planning.Group(
-            channel, ids[(channel, locale, "")], mine, waits, *_promotional_limit(ctx, broadcast.purpose)
-        )
+    limit = _promotional_limit(ctx, broadcast.purpose)
+    for key, locales, variants in read.groups(channel, ids):
+        group = planning.Group(channel, ids[key], locales, waits, *limit, read.column, variants)
         first_no = planning.expand(tx, broadcast.id, broadcast.audience_version_id, scopes, group, first_no)
     return first_no

@@ -1,46 +1,26 @@
-"""Everything that can be known before anybody is told: findings, sizes, segments, cost; and previews."""
+"""Everything that can be known before anybody is told: findings, sizes, segments, cost."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from dispatcher.compose.lint import rules as lint_rules
 from dispatcher.compose.lint.checking import lint
-from dispatcher.compose.rendering import compose, render
+from dispatcher.compose.rendering import Composed, compose
 from dispatcher.errors import DispatcherError, Refused
-from dispatcher.ledger import audiences, broadcasts, controls, measures
+from dispatcher.ledger import approvals, audiences, broadcasts, controls, documents, measures
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast, broadcast_id
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Purpose
 from dispatcher.model.rendition import Rendition
 from dispatcher.model.template import Template
-from dispatcher.services import briefing, measuring
+from dispatcher.services import briefing, codes, measuring, readership
 from dispatcher.services.context import Context
+from dispatcher.services.findings import LEVELS, Finding, basis, marked
 
 SAME_AGAIN = timedelta(minutes=30)
-LEVELS = ("error", "warning", "info")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something to know before sending. `level`: error blocks, warning wants a person, info tells."""
-
-    code: str
-    level: str
-    what: str
-    why: str = ""
-    mend: str = ""
-    channel: str = ""
-    locale: str = ""
-    words: str = ""
-    line: int = 0
-
-    def as_dict(self) -> dict[str, Any]:
-        """For `--json`; empty fields are left out."""
-        told = {name: getattr(self, name) for name in self.__slots__}
-        return {"severity": told.pop("level")} | {k: v for k, v in told.items() if v}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +46,14 @@ class ChannelPlan:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """`audience_size` is what `send` wants typed."""
+    """`audience_size` is what `send` wants typed; `basis` the mark of the text, empty where there is none."""
 
     ref: str
     mode: str
     findings: tuple[Finding, ...]
     audience_size: int
     channels: dict[str, ChannelPlan] = field(default_factory=dict)
+    basis: str = ""
 
     @property
     def blocked(self) -> bool:
@@ -96,9 +77,9 @@ def check(ctx: Context, ref: str) -> CheckResult:
     return _examine(ctx, ref)[0]
 
 
-def passed(ctx: Context, ref: str) -> tuple[Broadcast, list[Rendition]]:
-    """What was checked and found fit to be submitted: the broadcast and its renditions; else Refused."""
-    result, broadcast, rendered = _examine(ctx, ref)
+def passed(ctx: Context, ref: str) -> tuple[CheckResult, Broadcast, Composed]:
+    """What was checked and found fit to be submitted: the findings, the broadcast and what it says; else Refused."""
+    result, broadcast, composed = _examine(ctx, ref)
     blocking = [finding for finding in result.findings if finding.level == "error"]
     if blocking:
         raise Refused(
@@ -107,10 +88,10 @@ def passed(ctx: Context, ref: str) -> tuple[Broadcast, list[Rendition]]:
             mend=[f.mend for f in blocking if f.mend] or f"dispatcher broadcast check {result.ref}",
             code=blocking[0].code,
         )
-    return broadcast, rendered
+    return result, broadcast, composed
 
 
-def _examine(ctx: Context, ref: str) -> tuple[CheckResult, Broadcast, list[Rendition]]:
+def _examine(ctx: Context, ref: str) -> tuple[CheckResult, Broadcast, Composed]:
     with ctx.ledger.read() as tx:
         broadcast = broadcasts.get(tx, broadcast_id(ref))
         findings = _standing(ctx, tx, broadcast)
@@ -122,17 +103,22 @@ def _examine(ctx: Context, ref: str) -> tuple[CheckResult, Broadcast, list[Rendi
     except Refused as error:
         broken = Finding(error.code, "error", error.what, error.why, " ".join(error.mend))
         refused = CheckResult(broadcast.ref, broadcast.mode, (broken, *findings), broadcast.audience_size or 0)
-        return refused, broadcast, []
+        return refused, broadcast, Composed((), ())
     findings += [_linted(found) for found in lint(template, brief, composed)]
-    rendered = briefing.sendable(broadcast, composed.renditions)
+    rendered = readership.sendable(broadcast, composed.renditions)
     with ctx.ledger.read() as tx:
         plans = _plans(ctx, tx, broadcast, template, rendered, findings)
         size = _people(tx, broadcast)
+        findings += [Finding("E-CODES", "error", *told) for told in codes.faults(tx, broadcast, rendered, size)]
     if not size and any(channel.counts_people for channel in broadcast.plan.channels):
         why, mend = "Nobody has an address that is not suppressed.", "Choose another audience or other channels."
         findings.append(Finding("E-AUD-NONE", "error", "Nobody would be told.", why, mend))
+    mark = basis(template, brief)
+    with ctx.ledger.read() as tx:
+        findings = marked(findings, approvals.overrulings(tx, broadcast.id, mark))
     ordered = sorted(findings, key=lambda f: LEVELS.index(f.level))
-    return CheckResult(broadcast.ref, broadcast.mode, tuple(ordered), size, plans), broadcast, rendered
+    sent = replace(composed, renditions=tuple(rendered))
+    return CheckResult(broadcast.ref, broadcast.mode, tuple(ordered), size, plans, mark), broadcast, sent
 
 
 def _linted(found: lint_rules.Finding) -> Finding:
@@ -141,60 +127,21 @@ def _linted(found: lint_rules.Finding) -> Finding:
     return Finding(found.rule, level, found.what, found.why, found.mend, place, found.locale, found.words, found.line)
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """One message as one person gets it."""
-
-    channel: str
-    locale: str
-    why: str
-    recipient: int
-    address: str
-    parts: dict[str, str]
-
-    def as_dict(self) -> dict[str, Any]:
-        """For `--json`."""
-        return {name: getattr(self, name) for name in self.__slots__}
+def said_now(ctx: Context, tx: Tx, broadcast: Broadcast, template: Template) -> Composed:
+    """What would be sent and published: what is frozen once submitted, else made from the draft as it stands."""
+    if broadcast.digest:
+        frozen = broadcasts.renditions(tx, broadcast.id).values()
+        return Composed(tuple(frozen), tuple(documents.of(tx, broadcast.id)))
+    made = compose(template, briefing.brief(ctx, tx, broadcast, template))
+    return replace(made, renditions=tuple(readership.sendable(broadcast, made.renditions)))
 
 
 def renditions_now(ctx: Context, ref: str) -> tuple[Broadcast, Template, list[Rendition]]:
-    """What would be sent: the frozen renditions once submitted, else rendered from the draft as it stands."""
+    """The broadcast, its template, and what of it would be sent."""
     with ctx.ledger.read() as tx:
         broadcast = broadcasts.get(tx, broadcast_id(ref))
         template = ctx.catalogue.get(broadcast.template_id)
-        stored = list(broadcasts.renditions(tx, broadcast.id).values()) if broadcast.digest else []
-        brief = briefing.brief(ctx, tx, broadcast, template)
-    return broadcast, template, stored or briefing.sendable(broadcast, render(template, brief))
-
-
-def preview(ctx: Context, ref: str, recipient: str | None = None) -> list[Preview]:
-    """Every channel for one named recipient, or for those who show what can go wrong."""
-    broadcast, template, rendered = renditions_now(ctx, ref)
-    with ctx.ledger.read() as tx:
-        chosen = _chosen(tx, broadcast, recipient)
-        words = briefing.locales(tx, broadcast, template, rendered)
-    previews = []
-    for why, row in chosen:
-        for one in rendered:
-            reads = words.get(row.locale if row is not None else None, broadcast.plan.default_locale)
-            if one.locale == reads and one.channel.counts_people:
-                previews.append(measuring.preview_of(one, why, row, Preview))
-    posts = [one for one in rendered if not one.channel.counts_people]
-    previews += [measuring.preview_of(one, "our own accounts", None, Preview) for one in posts]
-    return previews
-
-
-def _chosen(tx: Tx, broadcast: Broadcast, recipient: str | None) -> list[tuple[str, Any]]:
-    if broadcast.audience_version_id is None:
-        return []
-    if recipient is None:
-        return list(measures.telling_recipients(tx, broadcast.audience_version_id))
-    row = measures.one_recipient(tx, broadcast.audience_version_id, recipient)
-    if row is None:
-        raise Refused(
-            "Nobody in this audience has that address.", mend="dispatcher audience show NAME lists a few.", code="E-AUD"
-        )
-    return [("as asked", row)]
+        return broadcast, template, list(said_now(ctx, tx, broadcast, template).renditions)
 
 
 def _standing(ctx: Context, tx: Tx, broadcast: Broadcast) -> list[Finding]:
@@ -258,10 +205,10 @@ def _plans(
     rendered: Sequence[Rendition],
     findings: list[Finding],
 ) -> dict[str, ChannelPlan]:
-    words = briefing.locales(tx, broadcast, template, rendered)
+    read = readership.readers(tx, broadcast, template)
     plans = {}
     for channel in broadcast.plan.channels:
-        measured = measuring.measure(tx, broadcast, channel, rendered, words)
+        measured = measuring.measure(tx, broadcast, channel, rendered, read)
         findings += [Finding(*told, channel=str(channel)) for told in measured.findings]
         plans[str(channel)] = _channel_plan(ctx, tx, broadcast, channel, measured)
     return plans

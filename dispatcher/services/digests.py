@@ -1,9 +1,9 @@
-"""The digest that approval binds: every rendition, everybody's address and slot values, and the plan."""
+"""The digest that approval binds: every rendition and document, everybody's address and slot values, and the plan."""
 
 import hashlib
 
 from dispatcher.errors import Refused
-from dispatcher.ledger import broadcasts, planning
+from dispatcher.ledger import broadcasts, documents, planning
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast
 
@@ -24,6 +24,7 @@ def digest(tx: Tx, broadcast: Broadcast) -> str:
             [one.channel, one.locale, one.variant, one.sha256()]
             for one in broadcasts.renditions(tx, broadcast.id).values()
         ],
+        "documents": [[one.name, one.locale, one.variant, one.sha256()] for one in documents.of(tx, broadcast.id)],
         "batches": planning.batch_hashes(tx, broadcast.id),
     }
     return hashlib.sha256(broadcasts.canonical(whole).encode()).hexdigest()

@@ -15,6 +15,7 @@ from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState
 from dispatcher.model.template import Template
 from dispatcher.people import Right, door_of, require
+from dispatcher.services import codes
 from dispatcher.services.context import Context
 
 CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ23456789"
@@ -41,6 +42,11 @@ class Draft:
     relation: str = ""
     version_id: int | None = None
     """An audience version at hand, instead of the newest one of `audience`."""
+    variant: str = ""
+    variant_by: str = ""
+    """A column of the audience, instead of one `variant` for everybody."""
+    codes: str = ""
+    """A pool of goodwill codes, one for each person."""
 
 
 def draft(ctx: Context, actor: Person, wanted: Draft) -> Broadcast:
@@ -107,6 +113,9 @@ def _row(ctx: Context, tx: Tx, actor: Person, wanted: Draft, template: Template,
     mode = wanted.mode or (incident.mode if incident else ctx.settings.mode)
     plan = _plan(ctx, wanted, template, severity, mode)
     version = _audience(tx, wanted)
+    if wanted.codes:
+        codes.required(tx, wanted.codes)
+    _require_variants(wanted, template, version)
     if version is None and any(channel.counts_people for channel in plan.channels):
         raise Refused(
             "No audience was named.", why="A missing audience means nobody.", mend="--audience NAME", code="E-AUD"
@@ -131,6 +140,23 @@ def _row(ctx: Context, tx: Tx, actor: Person, wanted: Draft, template: Template,
         "origin_id": wanted.origin,
         "relation": wanted.relation or None,
     }
+
+
+def _require_variants(wanted: Draft, template: Template, version: audiences.AudienceVersion | None) -> None:
+    """The variant is one of the template's, the column one of the audience's."""
+    have = sorted(template.variants())
+    if (wanted.variant or wanted.variant_by) and not have:
+        raise Refused(f"{template.title} has no variants.", mend="Leave the variant out.", code="E-VAR")
+    if wanted.variant and (wanted.variant not in have or wanted.variant_by):
+        mend = f"Use one of {', '.join(have)}; or a column alone: --variant-by COLUMN"
+        raise Refused(f"{template.title} has no variant {wanted.variant!r} like that.", mend=mend, code="E-VAR")
+    columns = version.fields if version else ()
+    if wanted.variant_by and wanted.variant_by not in columns:
+        raise Refused(
+            f"The audience has no column {wanted.variant_by!r}.",
+            mend=f"Use one of {', '.join(columns)}." if columns else "Import it with that column.",
+            code="E-VAR",
+        )
 
 
 def _audience(tx: Tx, wanted: Draft) -> audiences.AudienceVersion | None:
@@ -161,6 +187,9 @@ def _plan(ctx: Context, wanted: Draft, template: Template, severity: Severity, m
         policy={channel: policy if channel.counts_people else Policy.AT_MOST_ONCE for channel in channels},
         fallback=tuple(wanted.fallback),
         default_locale=ctx.settings.organisation.locale,
+        variant=wanted.variant,
+        variant_by=wanted.variant_by,
+        codes=wanted.codes,
     )
 
 

@@ -1,11 +1,8 @@
 """The arithmetic of channels over the real audience: segments, bytes and weights with the worst recipient named."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-from sqlalchemy import Row
 
 from dispatcher.channels import sms, social
 from dispatcher.errors import Refused
@@ -15,11 +12,11 @@ from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.kinds import Channel
 from dispatcher.model.rendition import Envelope, Rendition
 from dispatcher.provider import fill, slot_value
+from dispatcher.services import codes, readership
 
 SUBSTITUTION_BYTES = 10_000
 """What one recipient's substitutions may hold together (SendGrid v3 mail/send, read 2026-11-22)."""
 
-T = TypeVar("T")
 Told = tuple[str, str, str, str, str]
 """code, level, what, why, mend."""
 
@@ -36,7 +33,7 @@ class Measured:
 
 
 def measure(
-    tx: Tx, broadcast: Broadcast, channel: Channel, rendered: Sequence[Rendition], words: Mapping[str | None, str]
+    tx: Tx, broadcast: Broadcast, channel: Channel, rendered: Sequence[Rendition], read: readership.Readers
 ) -> Measured:
     """Everything that can be counted about a channel before it is used."""
     mine = [one for one in rendered if one.channel is channel]
@@ -44,21 +41,13 @@ def measure(
         return _posts(mine)
     if broadcast.audience_version_id is None or not channel.counts_people:
         return Measured()
+    shown = codes.sample(tx, broadcast)
     groups = (
-        (one, values, n, rid)
-        for one in mine
-        for values, n, rid in _people(tx, broadcast.audience_version_id, one, words)
+        (one, values | shown, n, rid)
+        for one, locales, variants in readership.readings(read, mine)
+        for values, n, rid in _people(tx, broadcast.audience_version_id, one, locales, (read.column, variants))
     )
     return _texts(groups) if channel is Channel.SMS else _mails(groups)
-
-
-def preview_of(one: Rendition, why: str, row: Row[Any] | None, made: Callable[..., T]) -> T:
-    """One rendition with one recipient's values filled in."""
-    values = json.loads(row.fields) if row is not None and row.fields else {}
-    address = "" if row is None else (row.email if one.channel is Channel.EMAIL else row.phone) or ""
-    envelope = Envelope("preview", address, values)
-    parts = {name: _filled(text, one, envelope) for name, text in one.parts.items()}
-    return made(str(one.channel), one.locale, why, row.rid if row is not None else 0, address, parts)
 
 
 def text_parts(one: Rendition, fields: str) -> int:
@@ -75,12 +64,15 @@ def _filled(text: str, one: Rendition, envelope: Envelope) -> str:
 
 
 def _people(
-    tx: Tx, version_id: int, one: Rendition, words: Mapping[str | None, str]
+    tx: Tx,
+    version_id: int,
+    one: Rendition,
+    locales: Sequence[readership.Word],
+    variants: tuple[str, Sequence[readership.Word]],
 ) -> Iterator[tuple[dict[str, str], int, int]]:
     """Distinct slot values of those who read this rendition: (values, how many, one of them)."""
     names = sorted({slot.name for slot in one.slots})
-    locales = [word for word, locale in words.items() if locale == one.locale]
-    for page in measures.slot_values(tx, version_id, one.channel, locales, names):
+    for page in measures.slot_values(tx, version_id, one.channel, locales, names, *variants):
         for row in page:
             yield {n: str(v) for n, v in zip(names, row, strict=False) if v is not None}, row.n, row.rid or 0
 

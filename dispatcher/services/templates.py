@@ -70,7 +70,7 @@ def _linted(ctx: Context, template_id: str) -> Linted:
         return Linted(template_id, broken=error)
     try:
         mode = Mode.DRILL if template.purpose is Purpose.DRILL else Mode.LIVE
-        brief = _brief(ctx, template, None, sorted(briefing.spoken_locales(template)), mode)
+        brief = _brief(ctx, template, None, sorted(template.locales()), mode)
         return Linted(template_id, tuple(lint(template, brief, compose(template, brief))))
     except Refused as error:
         return Linted(template_id, broken=error)
@@ -79,7 +79,7 @@ def _linted(ctx: Context, template_id: str) -> Linted:
 def try_out(ctx: Context, template_id: str, *, facts: Path | None = None, locales: Sequence[str] = ()) -> Composed:
     """Every text of a template, as a drill, from the facts of a file or from those beside the template."""
     template = ctx.catalogue.get(template_id)
-    spoken = sorted(locales or briefing.spoken_locales(template))
+    spoken = sorted(locales or template.locales())
     return compose(template, _brief(ctx, template, facts, spoken, Mode.DRILL))
 
 

@@ -6,9 +6,9 @@ from html.parser import HTMLParser
 import pytest
 
 from dispatcher.compose.lint.rules import Finding, Weight
-from dispatcher.compose.preview.frames import Sample, choose, compare, frames
-from dispatcher.compose.preview.page import as_html
-from dispatcher.compose.preview.terminal import as_text
+from dispatcher.compose.preview.frames import Sample, changed, compare, frames, plain
+from dispatcher.compose.preview.page import Comparison, as_html
+from dispatcher.compose.preview.terminal import as_text, changes_as_text
 from dispatcher.compose.rendering import compose
 from dispatcher.model.kinds import Channel
 from dispatcher.model.rendition import Rendition, Slot, SlotForm
@@ -24,16 +24,6 @@ ANA, NOBODY, LI = Sample("", {"first_name": "Ana"}), Sample("", {"first_name": "
 
 def sms(text, *slots):
     return Rendition(Channel.SMS, "en", "", {"text": text}, tuple(slots))
-
-
-def test_those_who_show_trouble_are_chosen():
-    long = Sample("", {"first_name": "Wolfeschlegelsteinhausenbergerdorff"})
-    chosen = choose(iter([ANA, NOBODY, LI, long, Sample("", {"first_name": "Šárka"})]))
-    assert [(one.why, one.values["first_name"]) for one in chosen] == [
-        ("longest", long.values["first_name"]), ("empty", " "), ("other script", "李雷"),
-    ]  # fmt: skip
-    assert [one.why for one in choose([ANA])] == ["longest"]
-    assert choose([]) == []
 
 
 def test_each_sample_gets_its_own_message():
@@ -125,29 +115,33 @@ def test_the_page_needs_nothing_else_and_runs_nothing():
     walk = _Walk()
     walk.feed(html)
     assert "script" not in walk.tags
-    assert not re.search(r'(?:src|href)="(?!data:)', re.sub(r'srcdoc="[^"]*"', "", html))
+    assert not re.search(r'(?:src|href)="(?!data:|#)', re.sub(r'srcdoc="[^"]*"', "", html))
     assert "default-src 'none'" in html
     assert "<title>B-1 &lt;preview&gt;</title>" in html
     assert all(frame["sandbox"] is None or frame["sandbox"] == "" for frame in walk.frames)
-    assert {frame["title"] for frame in walk.frames} == {"Mail, light", "Mail, dark"}
+    assert {"en hostile, light", "en hostile, dark", "fr hostile, light", "page · en"} <= {
+        f["title"] for f in walk.frames
+    }
 
 
 def test_mail_is_shown_in_both_palettes():
     walk = _Walk()
     walk.feed(page())
     light, dark = (
-        next(f["srcdoc"] for f in walk.frames if f["title"] == f"Mail, {name}") for name in ("light", "dark")
+        next(f["srcdoc"] for f in walk.frames if f["title"] == f"en hostile, {name}") for name in ("light", "dark")
     )
     assert "@media not all" in light
     assert "@media all" in dark
-    assert "prefers-color-scheme" not in light.replace('color-scheme" content', "")
+    assert "prefers-color-scheme" not in light
+    assert 'name="color-scheme" content="light"' in light
+    assert 'name="color-scheme" content="dark"' in dark
 
 
 def test_pictures_can_be_off():
     mail = Rendition(Channel.EMAIL, "en", "", {"subject": "s", "text": "t", "html": '<img alt="Map" src="data:x">'})
     walk = _Walk()
     walk.feed(as_html("t", frames([mail], [])))
-    off = next(f["srcdoc"] for f in walk.frames if f["title"] == "Mail, images off")
+    off = next(f["srcdoc"] for f in walk.frames if f["title"] == "en everybody, images off")
     assert off == '<img alt="Map">'
 
 
@@ -159,15 +153,37 @@ def test_documents_and_findings_are_shown():
         [Document("page", "en", "", "md", "# <x>"), Document("letter", "en", "", "html", "<p>a</p>")],
         [finding],
     )
-    assert "# &lt;x&gt;" in html
-    assert 'title="Mail, letter"' in html
-    assert "<td>email text en, line 3</td>" in html
+    assert "&lt;h1&gt;&amp;lt;x&amp;gt;&lt;/h1&gt;" in html
+    assert 'title="letter · en"' in html
+    assert "email text en, line 3" in html
     assert "Left &lt;b&gt;." in html
+    assert "Findings: 1 block, 0 warn" in html
+
+
+def test_the_line_in_which_a_mail_is_listed():
+    assert '<p class="inbox"><strong>' in page()
+    assert re.search(r'<span class="first">[^<]{20,}</span>', page())
 
 
 def test_what_changed_since_the_last_update():
     changes = [(c.kind, c.words) for c in compare("Orders are down.", "Orders are back now.")]
     assert changes == [("kept", "Orders are "), ("removed", "down."), ("added", "back now.")]
-    html = as_html("t", frames([sms("Orders are back now.")], []), previous={("sms", "en"): "Orders are <down>."})
-    assert "<del>&lt;down&gt;.</del><ins>back now.</ins>" in html
-    assert "Changed since" not in as_html("t", frames([sms("x")], []), previous={("sms", "fr"): "y"})
+    slot = Slot(TAG, "first_name", SlotForm.TEXT, "you")
+    (one,) = changed([sms(f"{TAG}: orders are <down>.", slot)], [sms(f"{TAG}: orders are back now.", slot)])
+    html = as_html("t", [], compared=Comparison("B-1", [one]))
+    assert "Changed since B-1" in html
+    assert "you: orders are <del>&lt;down&gt;.</del><ins>back now.</ins>" in html
+    assert "[-<down>.-]{+back now.+}" in changes_as_text([one], "B-1")
+    assert "Changed since" not in as_html("t", frames([sms("x")], []), compared=Comparison("", []))
+
+
+def test_a_text_without_one_new_word_is_told():
+    (one,) = changed([sms("Down.")], [sms("Down.")])
+    assert one.is_same
+    assert "No word has changed." in as_html("t", [], compared=Comparison("B-1", [one]))
+    assert "no word has changed" in changes_as_text([one], "B-1")
+    assert changed([Rendition(Channel.SMS, "fr", "", {"text": "x"})], [sms("x")]) == []
+
+
+def test_a_thread_is_compared_whole():
+    assert plain(Rendition(Channel.SOCIAL, "en", "", {"post.1": "a", "post.2": "b"})) == "a\n\nb"

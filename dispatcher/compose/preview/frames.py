@@ -1,7 +1,6 @@
 """One frame per rendition and recipient: the very parts that would be sent, and what the channel makes of them."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -54,36 +53,18 @@ class Frame:
     refusal: str = ""
 
 
-def choose(people: Iterable[Sample]) -> list[Sample]:
-    """Of many, those in whom trouble shows: the longest values, an empty one, one in another script. In one pass."""
-    longest = emptiest = foreign = None
-    for person in people:
-        size = sum(map(len, person.values.values()))
-        if longest is None or size > longest[0]:
-            longest = (size, person)
-        if emptiest is None and (not person.values or not all(v.strip() for v in person.values.values())):
-            emptiest = person
-        if foreign is None and any(map(_other_script, person.values.values())):
-            foreign = person
-    found = [("longest", longest[1] if longest else None), ("empty", emptiest), ("other script", foreign)]
-    return [Sample(why, person.values, person.locale) for why, person in found if person]
-
-
-def _other_script(value: str) -> bool:
-    return any(char.isalpha() and not unicodedata.name(char, "").startswith("LATIN") for char in value)
-
-
 def frames(renditions: Sequence[Rendition], samples: Sequence[Sample]) -> list[Frame]:
     """Every rendition for every sample that reads it. A text without slots, and any post, is the same for all."""
     made = []
     for one in renditions:
         readers = [s for s in samples if s.locale in ("", one.locale)] or [Sample("everybody", {})]
         shown = readers if one.slots else [Sample("everybody", {})]
-        made += [_frame(one, sample) for sample in shown]
+        made += [frame_of(one, sample) for sample in shown]
     return made
 
 
-def _frame(one: Rendition, sample: Sample) -> Frame:
+def frame_of(one: Rendition, sample: Sample) -> Frame:
+    """One rendition with the values of one recipient in it."""
     envelope = Envelope(key="preview", address="", values=sample.values)
     try:
         parts = {name: fill(text, one, envelope) for name, text in one.parts.items()}
@@ -142,3 +123,43 @@ def compare(before: str, after: str) -> list[Change]:
         changes += [Change("removed", "".join(old[a:b]))] if b > a else []
         changes += [Change("added", "".join(new[c:d]))] if d > c else []
     return changes
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What one text says that the last update did not, word by word. A text that nobody got before has no changes."""
+
+    channel: Channel
+    locale: str
+    variant: str
+    changes: tuple[Change, ...]
+
+    @property
+    def is_same(self) -> bool:
+        """Not a word has moved."""
+        return all(change.kind == "kept" for change in self.changes)
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        words = [[change.kind, change.words] for change in self.changes]
+        return {"channel": self.channel, "locale": self.locale, "variant": self.variant, "words": words}
+
+
+def changed(older: Sequence[Rendition], newer: Sequence[Rendition]) -> list[Changed]:
+    """Each newer text beside the older one for the same readers, both with the defaults of their slots."""
+    before = {(one.channel, one.locale, one.variant): one for one in older}
+    pairs = ((before.get((one.channel, one.locale, one.variant)), one) for one in newer)
+    return [
+        Changed(one.channel, one.locale, one.variant, tuple(compare(plain(old), plain(one))))
+        for old, one in pairs
+        if old is not None
+    ]
+
+
+def plain(one: Rendition) -> str:
+    """What a rendition says to read: the text of a mail or message with its subject, the posts of a thread."""
+    said = [text for name, text in one.parts.items() if name != "html"]
+    text = "\n\n".join(said)
+    for slot in one.slots:
+        text = text.replace(slot.tag, f"[{slot.name}]" if slot.default is None else slot.default)
+    return text

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
-from dispatcher.compose.preview.frames import Frame, Measure
+from dispatcher.compose.preview.frames import Change, Changed, Frame, Measure
 
 NARROWEST = 36
 _GAP = "  "
@@ -23,6 +23,24 @@ def as_text(frames: Sequence[Frame], width: int = 100) -> str:
     return "\n\n".join(rows)
 
 
+def changes_as_text(changes: Sequence[Changed], than: str, width: int = 100) -> str:
+    """What is new against the last update: [-taken out-] {+put in+}, in the lines where something changed."""
+    shown = []
+    for one in changes:
+        head = " ".join(filter(None, (one.channel, one.locale, one.variant)))
+        marked = "".join(map(_marked, one.changes))
+        lines = [line for line in marked.split("\n") if "[-" in line or "{+" in line or "-]" in line or "+}" in line]
+        body = [row for line in lines for row in _wrapped(line, width)] or ["no word has changed"]
+        shown.append("\n".join([f"{head}, against {than}", "=" * min(width, NARROWEST), *body]))
+    return "\n\n".join(shown)
+
+
+def _marked(change: Change) -> str:
+    open_, close = {"kept": ("", ""), "removed": ("[-", "-]"), "added": ("{+", "+}")}[change.kind]
+    pieces = change.words.split("\n") if open_ else [change.words]
+    return "\n".join(f"{open_}{piece}{close}" if piece.strip() or not open_ else piece for piece in pieces)
+
+
 def _groups(frames: Sequence[Frame]) -> list[list[Frame]]:
     """Frames of one channel and variant stand beside each other."""
     groups: dict[tuple[str, str], list[Frame]] = {}
@@ -33,7 +51,7 @@ def _groups(frames: Sequence[Frame]) -> list[list[Frame]]:
 
 def _column(frame: Frame, room: int) -> Iterator[str]:
     variant = f" {frame.variant}" if frame.variant else ""
-    yield f"{frame.channel} {frame.locale}{variant}, {frame.sample}"[:room]
+    yield printable(f"{frame.channel} {frame.locale}{variant}, {frame.sample}")[:room]
     yield "=" * room
     if frame.refusal:
         yield from _wrapped(frame.refusal, room)
