@@ -184,7 +184,7 @@ def test_time_that_runs_out_while_connecting_is_certain():
         began = time.monotonic()
         with pytest.raises(NeverConnected):
             asyncio.run(act())
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 10  # a deadline of 0.3 s; without one it would be minutes
         for one in waiting:
             one.close()
 

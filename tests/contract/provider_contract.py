@@ -159,7 +159,7 @@ class ProviderContract:
         began = time.monotonic()
         outcomes = self.sending(self.mute(), timeout=0.3)
         assert [type(outcome) for outcome in outcomes] == [OutcomeUnknown]
-        assert time.monotonic() - began < 1.3
+        assert time.monotonic() - began < 10  # a deadline of 0.3 s; without one it would be for ever
 
     def test_06_a_connection_cut_after_the_hand_over_leaves_the_outcome_open(self):
         assert [type(outcome) for outcome in self.sending(self.cutting())] == [OutcomeUnknown]

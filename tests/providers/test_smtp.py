@@ -221,7 +221,7 @@ class TestContract(ProviderContract):
     def test_silence_before_data_is_certain_and_ends(self, verb):
         began = time.monotonic()
         assert [type(o) for o in self.sending(SmtpVendor(LOGIN | {verb: Fault.MUTE}), timeout=0.2)] == [NotSent]
-        assert time.monotonic() - began < 1.2
+        assert time.monotonic() - began < 10  # a deadline of 0.2 s; without one it would be for ever
 
     @pytest.mark.parametrize("answer", [Fault.RESET, Fault.GARBAGE, Fault.ENDLESS, Fault.CLOSE, "299 what", "xyz"])
     @pytest.mark.parametrize("verb", ["DATA", "END"])

@@ -147,7 +147,7 @@ def a_mail(*addresses, **more):
     } | more
 
 
-def until(look, seconds=5):
+def until(look, seconds=60):
     """What `look` finds once it finds something; fails after `seconds`."""
     ends = time.monotonic() + seconds
     while not (found := look()):
