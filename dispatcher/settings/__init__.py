@@ -23,6 +23,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from dispatcher.errors import ConfigurationError
 from dispatcher.model.kinds import Mode
 from dispatcher.settings import layers
+from dispatcher.settings.cadence import Cadence, Duties, Reminders
 from dispatcher.settings.layers import Layer, variable
 from dispatcher.settings.tables import Anchor, Approval, Audience, Dispatch, Log, Organisation, Staff, Workers
 
@@ -66,6 +67,9 @@ class Settings(BaseSettings):
     dispatch: Dispatch = Dispatch()
     staff: Staff = Staff()
     approval: Approval = Approval()
+    cadence: Cadence = Cadence()
+    reminders: Reminders = Reminders()
+    duties: Duties = Duties()
     workers: Workers = Workers()
     log: Log = Log()
     providers: dict[str, dict[str, Any]] = Field(default={}, repr=False)
