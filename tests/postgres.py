@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -36,6 +37,7 @@ class Server:
     def __init__(self, url: str = "") -> None:
         self.url = url
         self._process: subprocess.Popen[bytes] | None = None
+        self._command: list[str | Path] = []
         self._folder: Path | None = None
         self._made = 0
 
@@ -50,16 +52,27 @@ class Server:
             cwd=self._folder,
         )
         options = [word for key, value in _QUICK.items() for word in ("-c", f"{key}={value}")]
-        log = (self._folder / "log").open("wb")
-        self._process = subprocess.Popen(
-            [*as_owner, bin_dir / "postgres", "-D", data, "-k", self._folder, *options],
-            stdout=log,
-            stderr=log,
-            cwd=self._folder,
-            start_new_session=True,
-        )
+        self._command = [*as_owner, bin_dir / "postgres", "-D", data, "-k", self._folder, *options]
         self.url = f"postgresql://tests@/postgres?host={self._folder}"
+        self.again()
+
+    def again(self) -> None:
+        """Run it, for the first time or after a crash."""
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, cwd=self._folder, start_new_session=True
+            )
         self._await()
+
+    def crash(self) -> None:
+        """An immediate stop: nothing is finished, the next start recovers."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(30)
+
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self._folder / ".s.PGSQL.5432"
 
     def _owned_by_another(self) -> list[str]:
         """PostgreSQL refuses to run as root. It ends with us: the signal is for our death."""

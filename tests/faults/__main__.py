@@ -11,23 +11,61 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests import postgres
-from tests.faults import stopping
+from tests.faults import doubled, failpoints, restored, stopping
 from tests.faults.mutants import MUTANTS, try_one
-from tests.faults.scenarios import SCENARIOS, play
+from tests.faults.scenarios import BOTH, SCENARIOS, SQLITE, play
 
-TESTS = {
-    "T6": ("a full disk", "tests/faults/test_disk.py"),
-    "T8": ("recipients over whom workers die", "tests/faults/test_poison.py"),
-    "T13": ("restored and copied ledgers", "tests/services/test_hold.py"),
-    "T14": ("sixteen claimers", "tests/faults/test_claims.py"),
-    "T16": ("clock steps and daylight saving", "tests/faults/test_clock.py"),
-    "T22": ("events in any order, any number of times", "tests/faults/test_fold.py"),
-    "T23": ("signatures with a bit flipped", "tests/faults/test_signatures.py"),
-}
+FULL = {"DISPATCHER_TEST_FULL": "1"}
+"""Makes the tests of this folder take the counts of the whole suite instead of those of every day."""
 SEEDS, QUICK_SEEDS = 2000, 60
+SEED_SECONDS, MUTANT_SECONDS = 1800, 20
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A scenario with a stage of its own. `play(seed, url, times=...)` gives (good, words, seconds)."""
+
+    name: str
+    what: str
+    play: object
+    backends: tuple
+    times: int
+    few: int
+    budget: int
+
+
+@dataclass(frozen=True)
+class Tests:
+    """A scenario that lives in a test file."""
+
+    name: str
+    what: str
+    path: str
+    budget: int
+
+
+STAGED = (
+    Staged("T9", "deaths between commit and ring", failpoints.crashes, SQLITE, 50, 3, 60),
+    Staged("T13", "an older copy is restored", restored.rolled_back, BOTH, 2, 1, 80),
+    Staged("T13b", "a copy in a second home", restored.second_home, BOTH, 1, 1, 50),
+    Staged("T26", "the same at once from many terminals", doubled.many_hands, BOTH, 3, 1, 75),
+    Staged("T28", "stop, pause, freeze; two groups; correction", stopping.two_groups, ("postgresql",), 21, 3, 150),
+)
+TESTS = (
+    Tests("T6c", "a full disk between intent and call", "tests/faults/test_disk.py", 15),
+    Tests("T8", "recipients over whom workers die", "tests/faults/test_poison.py", 120),
+    Tests("T13c", "holds, epochs, anchors", "tests/services/test_hold.py", 15),
+    Tests("T14", "sixteen claimers", "tests/faults/test_claims.py", 60),
+    Tests("T16", "clock steps and daylight saving", "tests/faults/test_clock.py", 15),
+    Tests("T22", "events in any order, any number of times", "tests/faults/test_fold.py", 90),
+    Tests("T22b", "several copies of one delivery", "tests/faults/test_copies.py", 40),
+    Tests("T23", "signatures with a bit flipped", "tests/faults/test_signatures.py", 20),
+    Tests("T26b", "fifty hands with one key", "tests/faults/test_keys.py", 30),
+)
 
 
 class Table:
@@ -36,31 +74,35 @@ class Table:
     def __init__(self, path):
         self.path, self.rows = Path(path), []
 
-    def add(self, name, what, backend, seed, good, told, seconds, **more):
+    def add(self, name, what, backend, seed, good, told, seconds, budget=0, **more):
         self.rows.append(
             {"name": name, "what": what, "backend": backend, "seed": seed, "good": good, "told": told,
-             "seconds": round(seconds, 1), **more}
+             "seconds": round(seconds, 1), "budget": budget, **more}
         )  # fmt: skip
         mark = "ok " if good else "RED"
-        print(f"{mark} {name:4} {what:44} {backend:10} seed {seed:<6} {seconds:5.0f} s  {told}", flush=True)
+        took = f"{seconds:4.0f} of {budget:4} s" if budget else f"{seconds:4.0f} s"
+        print(f"{mark} {name:4} {what:46} {backend:10} seed {seed:<6} {took}  {told}", flush=True)
         self.path.write_text(json.dumps(self.rows, indent=1, default=str))
 
 
 def main():
     asked = _asked()
-    table, server = Table(asked.json), _Server()
+    table, servers = Table(asked.json), _Servers()
     began = time.monotonic()
-    print(f"seed {asked.seed}; results go to {asked.json}", flush=True)
+    print(f"seed {asked.seed}; planned: {_planned(asked) / 60:.0f} minutes; results go to {asked.json}", flush=True)
     try:
         with ThreadPoolExecutor(1) as beside:
             simulated = beside.submit(_simulate, asked) if _wanted(asked, "T20") else None
-            _processes(asked, table, server)
+            _processes(asked, table, servers)
+            _staged(asked, table, servers)
             _tests(asked, table)
             if simulated:
-                table.add("T20", "the deterministic simulation", "sqlite", asked.seed, *simulated.result())
+                table.add(
+                    "T20", "the deterministic simulation", "sqlite", asked.seed, *simulated.result(), SEED_SECONDS
+                )
         _mutants(asked, table)
     finally:
-        server.stop()
+        servers.stop()
     red = [row for row in table.rows if not row["good"]]
     print(f"{len(table.rows)} runs, {len(red)} red, {time.monotonic() - began:.0f} s")
     sys.exit(bool(red))
@@ -80,66 +122,122 @@ def _wanted(asked, name):
     return not asked.only or name in asked.only.split(",")
 
 
-class _Server:
-    """PostgreSQL, started when first asked for; None where there is none."""
+def _on(asked, backend):
+    return asked.backend in (None, "postgresql" if backend == "private" else backend)
+
+
+def _planned(asked):
+    """Seconds on two quiet cores: real processes on one, the simulation on the other, mutants after both."""
+    rows = [one for one in (*SCENARIOS, *STAGED) if _wanted(asked, one.name)]
+    real = sum(one.budget * sum(_on(asked, backend) for backend in one.backends) for one in rows)
+    real += sum(one.budget for one in TESTS if _wanted(asked, one.name))
+    simulated = SEED_SECONDS if _wanted(asked, "T20") else 0
+    return max(real, simulated) + (MUTANT_SECONDS * len(MUTANTS) if _wanted(asked, "mutants") else 0)
+
+
+class _Servers:
+    """PostgreSQL, started when first asked for: one for everybody, or a private one that may be hurt."""
 
     def __init__(self):
-        self._server = None
+        self._shared = None
+        self._private = None
 
-    def fresh(self):
-        if self._server is None:
-            self._server = postgres.Server(os.environ.get("DISPATCHER_TEST_POSTGRES", ""))
-            if not self._server.url:
-                if (found := postgres.binaries()) is None:
-                    return None
-                self._server.start(found)
-        return self._server.fresh()
+    def url(self, backend):
+        """The address of a fresh database; None where there is no PostgreSQL."""
+        if backend == "sqlite":
+            return ""
+        server = self.private() if backend == "private" else self.shared()
+        return server.fresh() if server else None
+
+    def private(self):
+        """One of our own, with nothing in it."""
+        if self._private is None:
+            self._private = _started()
+        return self._private
+
+    def shared(self):
+        if self._shared is None:
+            given = os.environ.get("DISPATCHER_TEST_POSTGRES", "")
+            self._shared = postgres.Server(given) if given else _started()
+        return self._shared
+
+    def end_private(self):
+        """A server that was hurt is not used again."""
+        if self._private is not None:
+            self._private.stop()
+            self._private = None
 
     def stop(self):
-        if self._server is not None:
-            self._server.stop()
+        self.end_private()
+        if self._shared is not None:
+            self._shared.stop()
 
 
-def _processes(asked, table, server):
+def _started():
+    if (found := postgres.binaries()) is None:
+        return None
+    server = postgres.Server()
+    server.start(found)
+    return server
+
+
+def _processes(asked, table, servers):
     for scenario in SCENARIOS:
         for backend in scenario.backends if _wanted(asked, scenario.name) else ():
-            if asked.backend in (None, backend):
-                url = server.fresh() if backend == "postgresql" else ""
-                if url is not None:
-                    _one(asked, table, scenario, backend, url)
-    if _wanted(asked, "T28") and asked.backend in (None, "postgresql") and (url := server.fresh()):
-        began = time.monotonic()
-        good, told = stopping.two_groups(asked.seed, url, times=2 if asked.quick else 10)
-        table.add("T28", "stop, two groups of workers", "postgresql", asked.seed, good, told, time.monotonic() - began)
+            if _on(asked, backend) and (url := servers.url(backend)) is not None:
+                _one(asked, table, scenario, backend, url, servers)
 
 
-def _one(asked, table, scenario, backend, url):
+def _one(asked, table, scenario, backend, url, servers):
+    server, began = servers.private() if backend == "private" else None, time.monotonic()
+    shown = "postgresql" if server else backend
     try:
-        found = play(scenario, asked.seed, url, quick=asked.quick)
+        found = play(scenario, asked.seed, url, quick=asked.quick, server=server)
     except Exception as error:
-        table.add(scenario.name, scenario.what, backend, asked.seed, False, f"{type(error).__name__}: {error}", 0.0)
-        return
-    good = found.good and not found.note
-    table.add(
-        scenario.name, scenario.what, backend, asked.seed, good, f"{found.line()} {found.note}", found.seconds,
-        verdict=found.__dict__,
-    )  # fmt: skip
+        told = f"{type(error).__name__}: {error}"
+        table.add(scenario.name, scenario.what, shown, asked.seed, False, told, time.monotonic() - began)
+    else:
+        table.add(
+            scenario.name, scenario.what, shown, asked.seed, found.good, found.line(), found.seconds, scenario.budget,
+            verdict=found.__dict__,
+        )  # fmt: skip
+    finally:
+        if server:
+            servers.end_private()
+
+
+def _staged(asked, table, servers):
+    for one in STAGED:
+        for backend in one.backends if _wanted(asked, one.name) else ():
+            if _on(asked, backend) and (url := servers.url(backend)) is not None:
+                _stage(asked, table, one, backend, url)
+
+
+def _stage(asked, table, one, backend, url):
+    began = time.monotonic()
+    try:
+        good, told, _ = one.play(asked.seed, url, times=one.few if asked.quick else one.times)
+    except Exception as error:
+        good, told = False, f"{type(error).__name__}: {error}"
+    table.add(one.name, one.what, backend, asked.seed, good, told, time.monotonic() - began, one.budget)
 
 
 def _tests(asked, table):
-    for name, (what, path) in TESTS.items():
-        if _wanted(asked, name):
+    for one in TESTS:
+        if _wanted(asked, one.name):
             began = time.monotonic()
-            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=600", path]
-            done = subprocess.run(command, capture_output=True, text=True)
+            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=900", one.path]
+            env = os.environ | ({} if asked.quick else FULL)
+            done = subprocess.run(command, capture_output=True, text=True, env=env)
             told = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr[-200:]
-            table.add(name, what, "both", asked.seed, done.returncode == 0, told, time.monotonic() - began)
+            seconds = time.monotonic() - began
+            table.add(one.name, one.what, "both", asked.seed, done.returncode == 0, told, seconds, one.budget)
 
 
 def _simulate(asked):
     seeds = QUICK_SEEDS if asked.quick else SEEDS
     command = [sys.executable, "-m", "tests.faults.simulation", "--from", asked.seed, "--seeds", seeds, "--enough", 5]
-    done = subprocess.run([*map(str, command), "--seconds", "1800"], capture_output=True, text=True)
+    done = subprocess.run([*map(str, command), "--seconds", str(SEED_SECONDS)], capture_output=True, text=True)
     try:
         found = json.loads(done.stdout[done.stdout.index("{") :].splitlines()[0])
     except ValueError:

@@ -15,12 +15,12 @@ class Proxy:
     """Listens on a loopback port (or a unix socket) and passes bytes on to `target`, as well as its mode allows.
 
     `mode`: pass · half_open (connections stay, nothing passes) · refuse (new ones are closed at once).
-    `delay`: seconds before each piece; `slice`: bytes a piece at most.
+    `delay`: seconds before each piece; `slice`: bytes a piece at most; `most`: bytes until a connection is cut.
     """
 
     def __init__(self, target, *, listen=None):
         self.target = target
-        self.mode, self.delay, self.slice = "pass", 0.0, PIECE
+        self.mode, self.delay, self.slice, self.most = "pass", 0.0, PIECE, None
         self._pairs, self._lock, self._over = [], threading.Lock(), threading.Event()
         self._door = socket.socket(socket.AF_UNIX if listen else socket.AF_INET)
         self._door.bind(str(listen) if listen else ("127.0.0.1", 0))
@@ -66,14 +66,15 @@ class Proxy:
             return
         with self._lock:
             self._pairs.append((here, there))
+        carried = 0
         with contextlib.suppress(OSError, ValueError):
-            while not self._over.is_set():
+            while not self._over.is_set() and not (self.most and carried > self.most):
                 readable, _, _ = select.select([here, there], [], [], 0.5)
                 if self.mode == "half_open":
                     time.sleep(0.05)
                     continue
                 for end in readable:
-                    self._pass(end, there if end is here else here)
+                    carried += self._pass(end, there if end is here else here)
         for end in (here, there):
             with contextlib.suppress(OSError):
                 end.close()
@@ -85,3 +86,4 @@ class Proxy:
         if self.delay:
             time.sleep(self.delay)
         to.sendall(piece)
+        return len(piece)

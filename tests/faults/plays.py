@@ -1,0 +1,168 @@
+"""What a scenario stages besides its storm. Each returns a function of arena and broadcast that looks at the end and
+says (what was measured, what is wrong)."""
+
+import contextlib
+import os
+import signal
+import time
+
+import redis
+
+from dispatcher.embedded.procfile import parse
+from dispatcher.ledger import accounts, controls
+from dispatcher.model.clock import to_ms
+from dispatcher.sandbox.config import DownHow, Faults
+from dispatcher.sandbox.record import lines
+
+OPEN_MOST = 8 * 20 + 20
+"""Deliveries that one killed child can leave open: requests in flight times recipients per request, and a batch's
+last."""
+BACK_SECONDS = 10.0
+"""After Redis is back, requests go out again within this time."""
+STORM_RATIO = 1.2
+"""Requests that a throttling vendor sees, by those it allows."""
+FEW_REFUSED = 40
+
+
+def spare_rings(arena, made, dice):
+    """A thousand rings too many."""
+    from celery import Celery
+
+    from dispatcher.doorbell import DRAIN
+    from dispatcher.embedded.urls import for_celery
+
+    with Celery(broker=for_celery(arena.ctx.settings.redis_url), set_as_current=False) as app:
+        for number in range(1000):
+            channel = ("email", "sms")[number % 2]
+            app.send_task(DRAIN, args=(channel,), queue=channel)
+
+
+def all_events_arrive(arena, made, dice):
+    """Every event that the vendors had to tell was taken in, whoever was being restarted."""
+
+    def look(arena, made):
+        told = arena.vendors.control.state()["events"]
+        lost = {name: n for name, n in told.items() if n and name in ("open", "given_up", "refused")}
+        return f"{told.get('events', 0)} events", f"events not taken in: {lost}" if lost else ""
+
+    return look
+
+
+def minute_without_redis(arena, made, dice):
+    """The broker is gone for a minute; then the work goes on soon."""
+    time.sleep(3)
+    os.kill(arena.broker.pid, signal.SIGKILL)
+    time.sleep(60)
+    arena.broker.ensure()
+    back = time.monotonic()
+
+    def look(arena, made):
+        later = [line.began for line in lines(arena.vendors.record) if line.began > back]
+        after = min(later, default=back + 999) - back
+        return f"first request {after:.1f} s after its return", "too late" if after > BACK_SECONDS else ""
+
+    return look
+
+
+def more_beats(arena, made, dice):
+    """Three metronomes instead of one, and no broker at the moment when the release is due."""
+    env = arena.ctx.settings.child_environment()
+    for _ in range(2):
+        arena._run(parse("beat: celery -A workers.app beat", env), env)
+    time.sleep(4)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(arena.broker.pid, signal.SIGKILL)
+    time.sleep(4)
+    arena.broker.ensure()
+    return _nothing_early
+
+
+def _nothing_early(arena, made):
+    with arena.ctx.ledger.read() as tx:
+        due = max(row.release_at for row in controls.of(tx, made).values()) / 1000
+    early = [line for line in lines(arena.vendors.record) if line.began_at < due - 0.05]
+    return "", f"{len(early)} requests before the release" if early else ""
+
+
+def sound_file(arena, made, dice):
+    """Somebody to ask and act meanwhile; at the end the file is whole and nobody was told that it is locked."""
+    from tests.faults import terminal
+
+    terminal.staff(arena)
+
+    def look(arena, made):
+        with arena.ctx.ledger.read() as tx:
+            found = tx.scalar("PRAGMA integrity_check")
+        log = (arena.folder / "processes.log").read_text()
+        return f"integrity {found}", "" if found == "ok" and "database is locked" not in log else "locked, or not ok"
+
+    return look
+
+
+def impatient_locks(arena, made, dice):
+    """Nobody waits for a lock longer than a second."""
+    import psycopg
+
+    url = arena.overrides["database_url"]
+    with psycopg.connect(url, autocommit=True) as admin:
+        name = admin.info.dbname
+        admin.execute(f"ALTER DATABASE \"{name}\" SET lock_timeout = '1s'")
+
+
+def outage(arena, made, dice):
+    """Both vendors are away until after the expiry."""
+    for name in ("sendgrid", "twilio"):
+        arena.vendors.control.down(name, 14, DownHow.UNAVAILABLE)
+    time.sleep(15)
+    return _nothing_late
+
+
+def _nothing_late(arena, made):
+    with arena.ctx.ledger.read() as tx:
+        expires = min(row.expires_at for row in controls.of(tx, made).values()) / 1000
+    late = [line for line in lines(arena.vendors.record) if line.began_at > expires + 1.5]
+    return "", f"{len(late)} requests after the expiry" if late else ""
+
+
+def wrong_key(arena, made, dice):
+    """The vendor refuses our credentials for a while: the account stops, and costs nobody."""
+    time.sleep(0.6)
+    control, account = arena.vendors.control, arena.ctx.accounts["twilio"]
+    control.faults("twilio", Faults(error=1.0, error_status=401))
+    time.sleep(4)
+    control.faults("twilio")
+    with arena.ctx.ledger.write() as tx:
+        accounts.reopen(tx, account.name, to_ms(arena.ctx.clock.now()))
+    return _few_refused
+
+
+def _few_refused(arena, made):
+    refused = sum(line.answer == "401" for line in lines(arena.vendors.record))
+    return f"{refused} requests with a refused key", "too many" if refused > FEW_REFUSED else ""
+
+
+def brown_out(arena, made, dice):
+    """Down for 20 s, then a tenth of the capacity for 40 s, then well."""
+    allowed, down, brown = 25, 20, 40
+    arena.vendors.control.down("twilio", down)
+    time.sleep(down)
+    arena.vendors.control.faults("twilio", Faults(per_second=allowed, retry_after=1))
+    began = time.monotonic()
+    time.sleep(brown)
+    arena.vendors.control.faults("twilio")
+    ended = time.monotonic()
+
+    def look(arena, made):
+        seen = {line.request for line in lines(arena.vendors.record)
+                if line.account == "twilio" and began <= line.began < ended}  # fmt: skip
+        ratio = len(seen) / (allowed * (ended - began))
+        return f"{ratio:.2f} of the allowed rate", "a storm" if ratio > STORM_RATIO else ""
+
+    return look
+
+
+def redis_settings(arena, **values):
+    """Set something in the broker."""
+    with redis.Redis.from_url(arena.ctx.settings.redis_url) as client:
+        for name, value in values.items():
+            client.config_set(name, value)
