@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 import click
 
+from dispatcher.cli.broadcast_approve import warning_words
 from dispatcher.cli.broadcast_compose import shown
 from dispatcher.cli.groups import Verb
 from dispatcher.cli.progress import View, sum_line, trouble
@@ -49,10 +50,16 @@ def view_words(view: View) -> str:
         "approved_by": join_words(view["approved_by"]) if view["approved_by"] else "nobody",
         "digest": view["digest"] or "none yet",
     }
+    if issued := view.get("codes"):
+        facts["codes"] = (
+            f"{number(issued['bound'])} of {issued['pool']} bound, {number(issued['given_back'])} given back"
+        )
     used = [term for term in TERMS if view["total"].get(term)] or ["held"]
     rows = [[name, terms["planned"], *(terms[term] for term in used)] for name, terms in view["channels"].items()]
     rows.append(["total", view["total"]["planned"], *(view["total"][term] for term in used)])
-    parts = [head, pairs(facts), table(["channel", "planned", *used], rows), sum_line(view["total"]), _why(view)]
+    warned = "\n".join(dict.fromkeys(map(warning_words, view.get("warnings", ()))))
+    sums = table(["channel", "planned", *used], rows)
+    parts = [head, pairs(facts), warned, sums, sum_line(view["total"]), _why(view)]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -36,6 +36,8 @@ class Plan:
     """The variant that everybody reads where `variant_by` is empty, and that our own accounts speak."""
     variant_by: str = ""
     """The column of the audience that names each recipient's variant."""
+    codes: str = ""
+    """The pool from which everybody gets a goodwill code; empty where none is given."""
 
     def as_dict(self) -> dict[str, object]:
         """Plain data, as stored and hashed."""
@@ -49,6 +51,7 @@ class Plan:
             "default_locale": self.default_locale,
             "variant": self.variant,
             "variant_by": self.variant_by,
+            "codes": self.codes,
         }
 
     @classmethod
@@ -65,6 +68,7 @@ class Plan:
             default_locale=str(plain["default_locale"]),
             variant=str(plain["variant"]),
             variant_by=str(plain["variant_by"]),
+            codes=str(plain["codes"]),
         )
 
 
@@ -114,6 +118,7 @@ class Broadcast:
     closed_at: datetime | None = None
     origin_id: int | None = None
     relation: str | None = None
+    next_update_at: datetime | None = None
     signatory: str = ""
     preapproval_id: int | None = None
     extra: Mapping[str, object] = field(default_factory=dict)

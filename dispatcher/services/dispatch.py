@@ -10,13 +10,14 @@ from sqlalchemy import Row
 
 from dispatcher.ledger import accounts as account_rows
 from dispatcher.ledger import broadcasts, claims, leases, planning
+from dispatcher.ledger import codes as code_rows
 from dispatcher.ledger.claims import Claim
 from dispatcher.log import get
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Purpose
 from dispatcher.model.rendition import Rendition
 from dispatcher.policy.retry import wait_seconds
-from dispatcher.services import hold, measuring, reconciling, routing, tampering, unsubscribes
+from dispatcher.services import codes, hold, measuring, reconciling, routing, tampering, unsubscribes
 from dispatcher.services.context import Account, Context
 from dispatcher.services.envelopes import Sealer
 from dispatcher.services.handover import Work, cut, hand_over
@@ -116,12 +117,15 @@ def _prepare(ctx: Context, claim: Claim, choice: Choice) -> Work | None:
         mark = claims.suppression_mark(tx)
         gone = claims.suppressed_in_batch(tx, claim)
         rows = claims.rows(tx, claim.broadcast_id, claim.no, claim.version_id, claim.channel)
+        bound = code_rows.of_batch(tx, claim.broadcast_id, claim.no)
         rendition = broadcasts.rendition(tx, claim.rendition_id)
         parts = claims.accepted_parts(tx, claim.broadcast_id, claim.no) if claim.channel is Channel.SOCIAL else {}
         alone = leases.fragile(tx, claim.broadcast_id, claim.no, ctx.settings.dispatch.retry.quarantine_after - 1)
-    if planning.batch_hash((r.seq, r.rid, r.address, r.fields) for r in rows) != claim.hash:
+    found = planning.batch_hash((r.seq, r.rid, r.address, r.fields) for r in rows)
+    if code_rows.hash_with(found, bound) != claim.hash:
         tampering.stop(ctx, claim)
         return None
+    rows = codes.filled(rows, bound)
     by_seq = {row.seq: row for row in rows}
     size = _request_size(claim, account)
     return Work(

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dispatcher.ledger import broadcasts, meta, sweeps
+from dispatcher.ledger import broadcasts, codes, meta, sweeps
 from dispatcher.model.clock import to_ms
 from dispatcher.model.person import Person
 from dispatcher.people import Right, require
@@ -82,7 +82,8 @@ def _hold(ctx: Context, why: str) -> None:
             now = to_ms(ctx.clock.now())
             meta.put(tx, "hold", why)
             batches = sweeps.doubt(tx, now)
-            detail = f"{why} {batches} batches became unknown."
+            pools = codes.close_pools(tx, "A lost copy of this ledger may have issued codes from it.")
+            detail = f"{why} {batches} batches became unknown." + (f" {pools} pools of codes closed." if pools else "")
             broadcasts.note_act(tx, "hold begun", now, door="program", detail=detail)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from dispatcher.ledger import broadcasts, counts
+from dispatcher.ledger import broadcasts, codes, counts
 from dispatcher.model.broadcast import broadcast_ref
 from dispatcher.services.context import Context
 
@@ -43,4 +43,6 @@ def recount(ctx: Context) -> Recount:
     for one in ids:
         with ctx.ledger.read() as tx:
             found += [Difference(broadcast_ref(one), *wrong) for wrong in counts.wrong_batches(tx, one)]
+    with ctx.ledger.read() as tx:
+        found += [Difference(f"codes of {name}", 0, *wrong) for name, *wrong in codes.wrong_counters(tx)]
     return Recount(len(ids), tuple(found))

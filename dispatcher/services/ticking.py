@@ -6,7 +6,7 @@ from dispatcher.ledger.engine import Tx
 from dispatcher.log import get
 from dispatcher.model.clock import to_ms
 from dispatcher.model.states import BroadcastState, ControlState
-from dispatcher.services import hold, reconciling, signals
+from dispatcher.services import codes, hold, reconciling, reminders, sign_off, signals, status_tree
 from dispatcher.services.context import Context
 from dispatcher.services.dispatch import ensure_accounts, lateness_ms
 
@@ -26,8 +26,12 @@ def tick(ctx: Context) -> None:
     _mark_late(ctx, now)
     _fall_back(ctx, now)
     _finish(ctx, now)
+    sign_off.pass_on(ctx, now)
     _go_on(ctx, now)
+    codes.give_back(ctx, now)
+    reminders.run(ctx, now)
     _ring(ctx, now)
+    status_tree.publish_if_due(ctx, now)
     _prune(ctx, now)
 
 
