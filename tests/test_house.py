@@ -34,6 +34,8 @@ PUBLIC_ROUTES = {
     ("POST", "/unsubscribe/{token}"),
     ("GET", "/unsubscribe/{token}"),
     ("GET", "/verify"),
+    ("GET", "/status"),
+    ("GET", "/status/{path:path}"),
     ("GET", "/verify/{code}"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),

@@ -25,6 +25,7 @@ from dispatcher.model.kinds import Mode
 from dispatcher.settings import layers
 from dispatcher.settings.cadence import Cadence, Duties, Reminders
 from dispatcher.settings.layers import Layer, variable
+from dispatcher.settings.public import Outward, Status
 from dispatcher.settings.tables import Anchor, Approval, Audience, Dispatch, Log, Organisation, Staff, Workers
 
 __all__ = ["SOURCE", "Origin", "Settings", "variable"]
@@ -66,15 +67,17 @@ class Settings(BaseSettings):
     audience: Audience = Audience()
     dispatch: Dispatch = Dispatch()
     staff: Staff = Staff()
-    approval: Approval = Approval()
     cadence: Cadence = Cadence()
     reminders: Reminders = Reminders()
     duties: Duties = Duties()
+    approval: Approval = Approval()
     workers: Workers = Workers()
     log: Log = Log()
     providers: dict[str, dict[str, Any]] = Field(default={}, repr=False)
     signals: dict[str, dict[str, Any]] = Field(default={}, repr=False)
     signals_key: SecretStr = SecretStr("")
+    status: Status = Status()
+    outward: dict[str, Outward] = {}
 
     _layers: tuple[Layer, ...] = PrivateAttr(default=())
 
@@ -124,12 +127,12 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name!r} is no account name: lower-case letters, digits and _ only")
         return accounts
 
-    @checked("signals")
+    @checked("signals", "outward")
     @classmethod
-    def _source_names(cls, sources: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    def _source_names(cls, sources: dict[str, Any]) -> dict[str, Any]:
         for name in sources:
             if not SOURCE.fullmatch(name):
-                raise ValueError(f"{name!r} is no source name: lower-case letters, digits, - and _ only")
+                raise ValueError(f"{name!r} is no name for it: lower-case letters, digits, - and _ only")
         return sources
 
     @property

@@ -18,7 +18,7 @@ PREFIX = "DISPATCHER_"
 NOT_SETTINGS = ("DISPATCHER_CONFIG", "DISPATCHER_SECRETS_DIR")
 """Variables that say where to look. DISPATCHER_TEST_* belongs to the tests."""
 
-_FOLDERS = ("work_dir", "anchor.path", "templates_dir", "playbooks_dir")
+_FOLDERS = ("work_dir", "anchor.path", "templates_dir", "playbooks_dir", "status.folder")
 SECRET_KEY = re.compile(r"(?:^|[._])(?:key|secret|token|password)$")
 
 

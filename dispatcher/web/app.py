@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from dispatcher.services.context import Context
-from dispatcher.web import answers, health, signals, unsubscribe, verify, webhooks
+from dispatcher.web import answers, health, signals, status, unsubscribe, verify, webhooks
 from dispatcher.web.headers import SecurityHeaders
 from dispatcher.web.pages import STYLE_SOURCE
 from dispatcher.web.threads import Threads
@@ -30,6 +30,7 @@ def create(ctx: Context) -> FastAPI:
     app.include_router(signals.router(ctx, threads))
     app.include_router(unsubscribe.router(ctx, threads))
     app.include_router(verify.router(ctx, threads))
+    app.include_router(status.router(ctx, threads))
     app.include_router(health.router(ctx, looks))
     answers.install(app)
     app.add_middleware(SecurityHeaders, style=STYLE_SOURCE, https=ctx.settings.public_url.startswith("https://"))

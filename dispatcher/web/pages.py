@@ -14,17 +14,10 @@ STYLE_SOURCE = f"'sha256-{base64.b64encode(hashlib.sha256(STYLE.encode()).digest
 """For the content security policy: this style sheet and no other."""
 
 
-def page(title: str, *paragraphs: str, button: str = "", field: str = "") -> str:
-    """A page of text. `button` posts to the page's own address; with a `field` it asks for that one word by GET.
-
-    Everything is escaped here.
-    """
+def page(title: str, *paragraphs: str, button: str = "") -> str:
+    """A page of text. `button` posts to the page's own address. Everything is escaped here."""
     said = "".join(f"<p>{html.escape(text)}</p>" for text in paragraphs)
-    asked = (
-        f'<label>{html.escape(field.capitalize())} <input name="{html.escape(field)}" maxlength="32" required></label> '
-    )
-    opened = f'<form method="{"get" if field else "post"}">{asked if field else ""}'
-    form = f'{opened}<button type="submit">{html.escape(button)}</button></form>' if button else ""
+    form = f'<form method="post"><button type="submit">{html.escape(button)}</button></form>' if button else ""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex">'
