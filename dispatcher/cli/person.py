@@ -11,6 +11,7 @@ from dispatcher.cli.broadcast_compose import comma_list
 from dispatcher.cli.groups import Noun, Verb
 from dispatcher.cli.screen import say, show, table
 from dispatcher.cli.session import Session, pass_session
+from dispatcher.cli.when import read_when, told
 from dispatcher.errors import UsageError
 from dispatcher.model.person import Level, Role
 
@@ -114,4 +115,36 @@ def token(session: Session, name: str, target: Path | None) -> None:
     show(session, {"name": name, "token": made}, made)
 
 
-command = Noun("person", help="Who may act: add, list, remove, token.", commands=[add, list_all, remove, token])
+@click.command(cls=Verb)
+@click.argument("name", required=False)
+@click.option("--for", "principal", metavar="PERSON", help="Whom NAME stands in for.")
+@click.option("--away-until", metavar="TIME", help="At once until then; else only when a question is left unanswered.")
+@click.option("--remove", "gone", is_flag=True, help="NAME stands in no more.")
+@pass_session
+def deputy(session: Session, name: str | None, principal: str | None, away_until: str | None, gone: bool) -> None:
+    """Let NAME answer for an approver who is away or does not answer in time; without NAME, all deputies."""
+    from dispatcher.services import deputies
+
+    ctx = session.ctx
+    if name is None:
+        found = deputies.every(ctx)
+        rows = [[one["deputy"], one["person"], one["away_until"]] for one in found]
+        none = "Nobody has a deputy. Name one: dispatcher person deputy NAME --for PERSON"
+        show(session, {"deputies": found}, table(["deputy", "for", "away until"], rows) if rows else none)
+        return
+    if principal is None:
+        raise UsageError("Whom does the deputy stand in for?", mend="--for PERSON")
+    if gone:
+        deputies.remove(ctx, acting_manager(session), principal, name)
+        show(session, {"deputy": name, "for": principal, "removed": True}, f"{name} stands in for {principal} no more.")
+        return
+    zone = session.settings.organisation.time_zone
+    until = read_when(away_until, ctx.clock.now(), zone) if away_until else None
+    deputies.name(ctx, acting_manager(session), principal, name, away_until=until)
+    plain = {"deputy": name, "for": principal, "away_until": until}
+    show(session, plain, f"{name} stands in for {principal}" + (f" until {told(until, zone)}." if until else "."))
+
+
+command = Noun(
+    "person", help="Who may act: add, list, remove, token, deputy.", commands=[add, list_all, remove, token, deputy]
+)

@@ -219,6 +219,7 @@ def _broadcast(row: Row[Any]) -> Broadcast:
         closed_at=from_ms(row.closed_at),
         origin_id=row.origin_id,
         relation=row.relation,
+        next_update_at=from_ms(row.next_update_at),
         signatory=row.signatory or "",
         preapproval_id=row.preapproval_id,
         extra=stored.get("extra", {}),

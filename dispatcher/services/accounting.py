@@ -11,8 +11,10 @@ from dispatcher.model.clock import from_ms
 from dispatcher.model.kinds import Mode
 from dispatcher.model.states import TERMS, BroadcastState, ControlState, DeliveryState, shown
 from dispatcher.people import PROGRAM
+from dispatcher.services import overriding, sign_off
 from dispatcher.services.context import Context
 from dispatcher.services.explaining import Explanation, explain
+from dispatcher.services.findings import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class BroadcastView:
     hold: str | None
     timeline: tuple[Mapping[str, Any], ...] = ()
     explanations: tuple[Explanation, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+    """What the check warned of when it was submitted, each with who let it pass and why."""
 
     @property
     def total(self) -> dict[str, int]:
@@ -98,6 +102,7 @@ class BroadcastView:
             "test_endpoints": list(self.test_endpoints),
             "hold": self.hold,
             "explanations": [one.as_dict() for one in self.explanations],
+            "warnings": [one.as_dict() for one in self.warnings],
             "timeline": [dict(line) for line in self.timeline],
         }
 
@@ -111,16 +116,17 @@ def show(ctx: Context, ref: str, *, reasons: bool = True) -> BroadcastView:
     with ctx.ledger.read() as tx:
         broadcast = broadcasts.get(tx, broadcast_id(ref))
         channels = _channels(tx, ctx, broadcast, reasons=reasons)
-        approvals = broadcasts.approvals(tx, broadcast.id, broadcast.digest or "")
+        approved_by = sign_off.approved_by(tx, broadcast)
         author = tx.scalar("SELECT name FROM person WHERE id = :id", id=broadcast.author_id)
         incident = incidents.get(tx, broadcast.incident_id).ref if broadcast.incident_id else ""
         odd = {row.kind: row.n for row in anomalies.of_broadcast(tx, broadcast.id)}
         lines = _timeline(tx, broadcast.id) if reasons else ()
         told = _explanations(ctx, tx, broadcast, channels) if reasons else ()
         held = meta.get(tx, "hold")
+        warned = [one for one in overriding.submitted(tx, broadcast)[1] if one.level == "warning"] if reasons else []
     return BroadcastView(
-        broadcast, channels, tuple(row.name for row in approvals), author or _program(broadcast), incident, odd,
-        _test_endpoints(ctx, broadcast), held, lines, told,
+        broadcast, channels, approved_by, author or _program(broadcast), incident, odd,
+        _test_endpoints(ctx, broadcast), held, lines, told, tuple(warned),
     )  # fmt: skip
 
 

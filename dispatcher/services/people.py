@@ -47,7 +47,7 @@ def add(
     if not person.roles:
         raise UsageError(f"{person.name} has no role.", mend=f"--role {' or '.join(role.value for role in Role)}")
     with ctx.ledger.write() as tx:
-        _require_manager(tx, actor)
+        require_manager(tx, actor)
         if _find(tx, person.name):
             raise Refused(f"Somebody is called {person.name} already.", mend="Choose another name.", code="E-PER")
         made = people.add(tx, person, now)
@@ -59,8 +59,8 @@ def remove(ctx: Context, actor: Person | None, name: str) -> Person:
     """Take every right away. The last admin stays: nobody could add another."""
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
-        _require_manager(tx, actor)
-        person = _known(tx, name)
+        require_manager(tx, actor)
+        person = known(tx, name)
         admins = [one for one in people.active(tx) if Role.ADMIN in one.roles]
         if admins == [person]:
             raise Refused(
@@ -88,7 +88,7 @@ def token_holders(ctx: Context) -> set[int]:
 def by_name(ctx: Context, name: str) -> Person:
     """The active person of this name, whatever its case."""
     with ctx.ledger.read() as tx:
-        return _known(tx, name)
+        return known(tx, name)
 
 
 def issue_token(ctx: Context, actor: Person | None, name: str) -> str:
@@ -96,9 +96,9 @@ def issue_token(ctx: Context, actor: Person | None, name: str) -> str:
     now = to_ms(ctx.clock.now())
     token = TOKEN_PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
     with ctx.ledger.write() as tx:
-        person = _known(tx, name)
+        person = known(tx, name)
         if actor is None or actor.id != person.id:
-            _require_manager(tx, actor)
+            require_manager(tx, actor)
         people.set_token(tx, person.id, _hashed(token))
         _note(tx, "token issued", now, actor, person)
     return token
@@ -123,7 +123,8 @@ def _hashed(token: str) -> str:
     return hashlib.sha256(token.strip().encode()).hexdigest()
 
 
-def _require_manager(tx: Tx, actor: Person | None) -> None:
+def require_manager(tx: Tx, actor: Person | None) -> None:
+    """Return if this person may manage people, or if nobody could prove that they may."""
     if actor is not None:
         return require(actor, Right.MANAGE_PEOPLE)
     holders = people.with_token(tx)
@@ -151,7 +152,8 @@ def _find(tx: Tx, name: str) -> Person | None:
     return next((person for person in people.active(tx) if person.name.casefold() == folded), None)
 
 
-def _known(tx: Tx, name: str) -> Person:
+def known(tx: Tx, name: str) -> Person:
+    """The active person of this name, whatever its case."""
     person = _find(tx, name)
     if person is None:
         raise NotFound(f"Nobody is called {name!r}.", mend="dispatcher person list shows everybody.")

@@ -11,7 +11,7 @@ from dispatcher.model.kinds import Mode
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState, ControlState
 from dispatcher.people import Right, require
-from dispatcher.services import approval, drafting, hold
+from dispatcher.services import drafting, hold, sign_off
 from dispatcher.services.context import Context
 from dispatcher.services.digests import require_unaltered
 
@@ -76,7 +76,7 @@ def _require_ready(ctx: Context, tx: Tx, broadcast: Broadcast, confirmed: int) -
         _refuse_state(broadcast)
     bound = require_unaltered(tx, broadcast)
     template = ctx.catalogue.get(broadcast.template_id)
-    if missing := approval.missing_levels(tx, broadcast, template, bound):
+    if missing := sign_off.missing(ctx, tx, broadcast, template, bound):
         raise NotPermitted(
             f"{broadcast.ref} needs another approval.", why=f"Missing: {', '.join(missing)}.",
             mend=f"dispatcher broadcast approve {broadcast.ref}",

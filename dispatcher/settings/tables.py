@@ -1,13 +1,14 @@
 """The tables of the settings: types, bounds and built-in defaults."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic import field_validator as checked
 
-from dispatcher.model.kinds import Channel, Policy, Severity
+from dispatcher.model.kinds import Channel, Mode, Policy, Severity
+from dispatcher.model.person import Level
 
 Words = Annotated[
     tuple[str, ...],
@@ -137,7 +138,6 @@ class Dispatch(Block):
         return next(self.request_size[word] for word in wanted if word in self.request_size)
 
 
-class Workers(Block):
 class Staff(Block):
     """How our own people are told: the first of these channels on which a person can be reached now."""
 
@@ -159,6 +159,7 @@ class Approval(Block):
     signatory_level: dict[Severity, Level] = {}
     answer_minutes: dict[Severity, Annotated[float, Field(gt=0, le=7 * 24 * 60)]] = {}
     open_warnings: dict[Mode, Literal["refuse", "tell"]] = {}
+    tell_approvers: bool = True
     break_glass: dict[Severity, bool] = {}
 
     @checked("level")
@@ -188,6 +189,7 @@ class Approval(Block):
         return dict(zip(Severity, (True, True, False, False), strict=True)) | allowed
 
 
+class Workers(Block):
     """Sizes of the processes behind `up`; 0 is by the number of cores."""
 
     processes: int = Field(default=0, ge=0, le=256)
