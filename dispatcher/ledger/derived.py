@@ -90,7 +90,7 @@ def chain(tx: Tx, broadcast_id: int) -> list[int]:
     if row is not None and row.incident_id is not None:
         rows = tx.all(
             "SELECT id FROM broadcast WHERE incident_id = :i AND release_at IS NOT NULL"
-            " AND coalesce(relation, '') <> 'test' ORDER BY id",
+            " AND coalesce(relation, '') NOT IN ('test', 'notice') ORDER BY id",
             i=row.incident_id,
         )  # fmt: skip
         return [found.id for found in rows]

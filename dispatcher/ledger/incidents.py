@@ -92,8 +92,9 @@ def acts(tx: Tx, number: int) -> Sequence[Row[Any]]:
 
 
 def broadcast_ids(tx: Tx, number: int) -> list[int]:
-    """The broadcasts about an incident, the oldest first."""
-    return [row[0] for row in tx.all("SELECT id FROM broadcast WHERE incident_id = :i ORDER BY id", i=number)]
+    """The broadcasts about an incident, the oldest first; notices to our own people are none of them."""
+    sql = "SELECT id FROM broadcast WHERE incident_id = :i AND (relation IS NULL OR relation <> 'notice') ORDER BY id"
+    return [row[0] for row in tx.all(sql, i=number)]
 
 
 def _incident(row: Row[Any]) -> Incident:
@@ -107,6 +108,7 @@ def _incident(row: Row[Any]) -> Incident:
         opened_at=from_ms(int(row.opened_at)),
         opened_by=row.opened_by,
         next_update_at=from_ms(row.next_update_at),
+        first_word_at=from_ms(row.first_word_at),
         closed_at=from_ms(row.closed_at),
         data=json.loads(row.data),
     )

@@ -3,7 +3,7 @@
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast
 
-_APART = ("test", "rerouted")
+_APART = ("test", "notice", "rerouted")
 """Relations of broadcasts that repeat another one on purpose."""
 
 

@@ -74,9 +74,9 @@ def change(tx: Tx, number: int, **values: Any) -> None:
 
 
 def settle(tx: Tx, number: int, state: PromiseState, at: int, by: int | None = None) -> None:
-    """The end of a running clock; reminders that still wait are dropped."""
+    """What became of a promise; reminders that still wait are dropped."""
     tx.change(
-        "UPDATE promise SET state = :state, settled_at = :at, settled_by = :by WHERE id = :id AND settled_at IS NULL",
+        "UPDATE promise SET state = :state, settled_at = :at, settled_by = :by WHERE id = :id",
         id=number, state=state, at=at, by=by,
     )  # fmt: skip
     drop_reminders(tx, number, at)
@@ -96,6 +96,16 @@ def miss(tx: Tx, now: int) -> list[Promise]:
         now=now,
     )
     return [_promise(row) for row in rows]
+
+
+def moved_into(tx: Tx, promise: Promise) -> Promise | None:
+    """The promise that this one replaced before a word came, if it did."""
+    row = tx.one(
+        "SELECT * FROM promise WHERE incident_id = :i AND clock = :clock AND state = 'moved' AND settled_at = :at"
+        " AND id < :id ORDER BY id DESC LIMIT 1",
+        i=promise.incident_id, clock=promise.clock, at=to_ms(promise.made_at), id=promise.id,
+    )  # fmt: skip
+    return None if row is None else _promise(row)
 
 
 def last_every(tx: Tx, incident_id: int, clock: str) -> timedelta | None:
@@ -133,6 +143,26 @@ def note_word(tx: Tx, broadcast_id: int, at: int) -> bool:
     return bool(
         tx.change("UPDATE broadcast SET worded_at = :at WHERE id = :b AND worded_at IS NULL", at=at, b=broadcast_id)
     )
+
+
+def audience_of(tx: Tx, broadcast_id: int) -> str:
+    """The name of a broadcast's audience; empty where it has none."""
+    found = tx.scalar(
+        "SELECT a.name FROM broadcast b JOIN audience_version v ON v.id = b.audience_version_id"
+        " JOIN audience a ON a.id = v.audience_id WHERE b.id = :b",
+        b=broadcast_id,
+    )
+    return str(found or "")
+
+
+def words_to(tx: Tx, incident_id: int, clock: str) -> int:
+    """How many words to these readers settled or told a promise so far."""
+    found = tx.scalar(
+        "SELECT count(*) FROM promise WHERE incident_id = :i AND clock = :clock"
+        " AND (settled_by IS NOT NULL OR told_by IS NOT NULL)",
+        i=incident_id, clock=clock,
+    )  # fmt: skip
+    return int(found or 0)
 
 
 def words_said(tx: Tx, incident_id: int) -> Sequence[Row[Any]]:
@@ -222,11 +252,13 @@ def acknowledge(tx: Tx, promise_id: int, person_id: int, now: int) -> int:
     )  # fmt: skip
 
 
-def drop_reminders(tx: Tx, promise_id: int, now: int) -> None:
-    """Reminders that still wait come to nothing."""
+def drop_reminders(tx: Tx, promise_id: int, now: int, step: str = "") -> None:
+    """Reminders that still wait, or one step of them, come to nothing."""
+    which = " AND step = :step" if step else ""
     tx.change(
-        "UPDATE reminder SET dropped_at = :now WHERE promise_id = :p AND told_at IS NULL AND dropped_at IS NULL",
-        p=promise_id, now=now,
+        "UPDATE reminder SET dropped_at = :now WHERE promise_id = :p AND told_at IS NULL AND dropped_at IS NULL"
+        f"{which}",
+        p=promise_id, now=now, **({"step": step} if step else {}),
     )  # fmt: skip
 
 

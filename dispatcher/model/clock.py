@@ -1,7 +1,7 @@
 """Time comes in by the door: one Clock is injected, nothing else asks what time it is."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Protocol, overload
 
 
@@ -20,6 +20,13 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+
+def in_words(moment: datetime, zone: tzinfo) -> str:
+    """How an instant is said: local time and zone, and UTC beside it where that is another."""
+    local, utc = moment.astimezone(zone), moment.astimezone(UTC)
+    own = f"{local:%a %d %b %H:%M} {local.tzname()}"
+    return own if local.utcoffset() == timedelta() else f"{own} ({utc:%H:%M} UTC)"
 
 
 def to_ms(moment: datetime) -> int:

@@ -10,12 +10,14 @@ from dispatcher.model.kinds import Mode, Severity
 
 
 class Phase(StrEnum):
-    """How far we are, in the words of public status pages. Monitoring is not resolved: part of it may be back."""
+    """How far we are, in the words of public status pages. Resolved is over for the public, closed for us too."""
 
     INVESTIGATING = "investigating"
     IDENTIFIED = "identified"
     MONITORING = "monitoring"
+    PARTLY_RESTORED = "partly_restored"
     RESOLVED = "resolved"
+    CLOSED = "closed"
 
 
 class Visibility(StrEnum):
@@ -29,7 +31,8 @@ class Visibility(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """A row of the ledger as a noun. `next_update_at` is what we promised in public; `data` what signals brought."""
+    """A row of the ledger as a noun. `next_update_at` is what we promised customers; `first_word_at` when
+    a vendor took the first word to them; `data` what signals brought."""
 
     id: int
     title: str
@@ -40,6 +43,7 @@ class Incident:
     opened_at: datetime
     opened_by: int | None = None
     next_update_at: datetime | None = None
+    first_word_at: datetime | None = None
     closed_at: datetime | None = None
     data: Mapping[str, object] = field(default_factory=dict)
 

@@ -10,7 +10,7 @@ from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.fact import Fact, sheet
 from dispatcher.model.kinds import FactState
 from dispatcher.model.template import Template
-from dispatcher.services import readership
+from dispatcher.services import promises, readership
 from dispatcher.services.context import Context
 
 
@@ -46,6 +46,7 @@ def organisation(ctx: Context) -> Organisation:
 def brief(ctx: Context, tx: Tx, broadcast: Broadcast, template: Template) -> Brief:
     """Everything the composer needs for this broadcast; the incident's facts lie under the author's own."""
     incident = incidents.get(tx, broadcast.incident_id) if broadcast.incident_id else None
+    terms = promises.of_broadcast(ctx, tx, broadcast, template)
     read = readership.readers(tx, broadcast, template)
     return Brief(
         organisation=organisation(ctx),
@@ -56,7 +57,7 @@ def brief(ctx: Context, tx: Tx, broadcast: Broadcast, template: Template) -> Bri
         nonce=broadcast.nonce,
         code=broadcast.code,
         incident_ref=incident.ref if incident else "",
-        next_update_at=incident.next_update_at if incident else None,
+        next_update_at=terms.next_update_at if terms else None,
         purpose=broadcast.purpose,
         mode=broadcast.mode,
         severity=broadcast.severity,

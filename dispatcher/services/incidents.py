@@ -1,10 +1,11 @@
 """Incidents: open, follow, promise the next word, close. Each act is one line of the timeline."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from dispatcher.errors import Refused, UsageError
 from dispatcher.ledger import broadcasts, incidents
+from dispatcher.ledger import promises as promise_rows
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast, broadcast_ref
 from dispatcher.model.clock import from_ms, to_ms
@@ -12,9 +13,12 @@ from dispatcher.model.fact import Fact
 from dispatcher.model.incident import Incident, Phase, Visibility
 from dispatcher.model.kinds import FactState, Mode, Severity
 from dispatcher.model.person import Person
+from dispatcher.model.promise import Circle, Promise
 from dispatcher.model.states import BroadcastState
-from dispatcher.people import Right, door_of, require
+from dispatcher.people import Right, require
+from dispatcher.services import promises
 from dispatcher.services.context import Context
+from dispatcher.services.promises import Tally
 
 _WAITING = frozenset({BroadcastState.SUBMITTED, BroadcastState.APPROVED, BroadcastState.PAUSED})
 
@@ -57,12 +61,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class IncidentView:
-    """Everything about one incident."""
+    """Everything about one incident. Notices to our own people are no broadcasts of it; the timeline has them."""
 
     incident: Incident
     facts: tuple[Fact, ...]
     broadcasts: tuple[Broadcast, ...]
     timeline: tuple[Entry, ...]
+    clocks: tuple[Promise, ...]
+    tally: Tally
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -81,8 +87,6 @@ def open_within(tx: Tx, ctx: Context, actor: Person, opening: Opening) -> Incide
     require(actor, Right.INCIDENT)
     now = ctx.clock.now()
     title = _title(opening.title)
-    if opening.next_update_at:
-        _require_future(opening.next_update_at, now)
     number = incidents.add(
         tx,
         {
@@ -93,12 +97,13 @@ def open_within(tx: Tx, ctx: Context, actor: Person, opening: Opening) -> Incide
             "mode": opening.mode or ctx.settings.mode,
             "opened_by": actor.id,
             "opened_at": to_ms(now),
-            "next_update_at": to_ms(opening.next_update_at) if opening.next_update_at else None,
         },
     )
-    _note(tx, "opened", actor, number, now, f"{title} ({opening.severity})")
+    promises.note(tx, "opened", actor, number, now, f"{title} ({opening.severity})")
+    made = incidents.get(tx, number)
     if opening.next_update_at:
-        _note(tx, "promised", actor, number, now, opening.next_update_at.isoformat(timespec="minutes"))
+        promises.make(ctx, tx, actor, made, opening.next_update_at)
+    promises.begin(ctx, tx, made)
     return incidents.get(tx, number)
 
 
@@ -117,6 +122,8 @@ def show(ctx: Context, ref: str) -> IncidentView:
             facts=tuple(incidents.facts(tx, incident.id)),
             broadcasts=tuple(broadcasts.get(tx, number) for number in incidents.broadcast_ids(tx, incident.id)),
             timeline=_timeline(tx, incident.id),
+            clocks=tuple(promise_rows.of(tx, incident.id)),
+            tally=promises.tally(tx, incident),
         )
 
 
@@ -137,22 +144,49 @@ def update(ctx: Context, actor: Person, ref: str, change: Change) -> Incident:
         if values:
             incidents.change(tx, incident.id, **values)
         for name, value in values.items():
-            _note(tx, f"{name} changed", actor, incident.id, now, f"{getattr(incident, name)} to {value}")
+            promises.note(tx, f"{name} changed", actor, incident.id, now, f"{getattr(incident, name)} to {value}")
         if change.note.strip():
-            _note(tx, "noted", actor, incident.id, now, change.note.strip())
-        return incidents.get(tx, incident.id)
+            promises.note(tx, "noted", actor, incident.id, now, change.note.strip())
+        changed = incidents.get(tx, incident.id)
+        if values.get("phase") is Phase.RESOLVED:
+            promises.resolved(ctx, tx, changed)
+        if "visibility" in values or "severity" in values:
+            promises.begin(ctx, tx, changed)
+        return changed
 
 
-def promise(ctx: Context, actor: Person, ref: str, at: datetime) -> Incident:
-    """The public "next update by". A new promise replaces the old one; both stay in the timeline."""
+def promise(
+    ctx: Context,
+    actor: Person,
+    ref: str,
+    at: datetime,
+    *,
+    circle: Circle = Circle.CUSTOMERS,
+    every: timedelta | None = None,
+) -> Incident:
+    """The "next update by" for these readers. A new promise replaces the old one; both stay on record.
+
+    `every` announces an interval that is longer than the usual cadence.
+    """
     require(actor, Right.INCIDENT)
-    now = ctx.clock.now()
-    _require_future(at, now)
     with ctx.ledger.write() as tx:
         incident = _open(tx, ref)
-        incidents.change(tx, incident.id, next_update_at=to_ms(at))
-        _note(tx, "promised", actor, incident.id, now, at.isoformat(timespec="minutes"))
+        promises.make(ctx, tx, actor, incident, at, circle=circle, every=every)
         return incidents.get(tx, incident.id)
+
+
+def duty(
+    ctx: Context, actor: Person, ref: str, name: str, *, since: datetime | None = None, done: str = ""
+) -> Incident:
+    """Start a regulator's clock from the moment we knew, or stop it: `done` says what they were told."""
+    require(actor, Right.INCIDENT)
+    with ctx.ledger.write() as tx:
+        incident = _open(tx, ref)
+        if done:
+            promises.end_duty(ctx, tx, actor, incident, name, done)
+        else:
+            promises.start_duty(ctx, tx, actor, incident, name, since or ctx.clock.now())
+        return incident
 
 
 def close(ctx: Context, actor: Person, ref: str, lesson: str = "") -> Incident:
@@ -162,8 +196,9 @@ def close(ctx: Context, actor: Person, ref: str, lesson: str = "") -> Incident:
     with ctx.ledger.write() as tx:
         incident = _open(tx, ref)
         _require_nothing_waits(tx, incident)
-        incidents.change(tx, incident.id, phase=Phase.RESOLVED, closed_at=to_ms(now), next_update_at=None)
-        _note(tx, "closed", actor, incident.id, now, lesson.strip())
+        promises.end(ctx, tx, actor, incident)
+        incidents.change(tx, incident.id, phase=Phase.CLOSED, closed_at=to_ms(now), next_update_at=None)
+        promises.note(tx, "closed", actor, incident.id, now, lesson.strip())
         return incidents.get(tx, incident.id)
 
 
@@ -181,13 +216,6 @@ def _title(words: str) -> str:
     return title
 
 
-def _require_future(at: datetime, now: datetime) -> None:
-    if at <= now:
-        raise UsageError(
-            "The next update cannot be promised for a time that has passed.", mend="Name a later time, with its zone."
-        )
-
-
 def _require_nothing_waits(tx: Tx, incident: Incident) -> None:
     for number in incidents.broadcast_ids(tx, incident.id):
         broadcast = broadcasts.get(tx, number)
@@ -196,12 +224,6 @@ def _require_nothing_waits(tx: Tx, incident: Incident) -> None:
                 f"{incident.ref} cannot be closed: {broadcast.ref} is {broadcast.state}.",
                 mend=f"Send it, or end it: dispatcher broadcast reject {broadcast.ref} (or stop, once released)",
             )
-
-
-def _note(tx: Tx, verb: str, actor: Person, number: int, now: datetime, detail: str) -> None:
-    broadcasts.note_act(
-        tx, verb, to_ms(now), person_id=actor.id, door=door_of(actor), incident_id=number, detail=detail
-    )
 
 
 def _timeline(tx: Tx, number: int) -> tuple[Entry, ...]:

@@ -91,7 +91,7 @@ def test_a_closed_incident_takes_nothing_more(world, ana):
     closed = incidents.close(world.ctx, ana, "INC-1", "Rehearse the restore.")
     assert closed.closed_at == world.clock.now()
     assert closed.next_update_at is None
-    assert closed.phase is Phase.RESOLVED
+    assert closed.phase is Phase.CLOSED
     assert incidents.list_incidents(world.ctx) == []
     assert incidents.list_incidents(world.ctx, closed_too=True) == [closed]
     for act in (
