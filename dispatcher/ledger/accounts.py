@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.rows import Row
 
 OPEN, BROKEN, PAUSED = "open", "broken", "paused"
 FIRST_WEIGHT, STEP, REST_MS = 10, 3, 20_000

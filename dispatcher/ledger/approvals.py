@@ -4,10 +4,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.ledger.broadcasts import canonical
 from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.rows import Row
 
 
 def ask(

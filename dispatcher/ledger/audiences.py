@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Row
-
 from dispatcher.errors import AudienceError, NotFound
 from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.rows import Row
 from dispatcher.model.clock import from_ms
 from dispatcher.model.kinds import Channel
 from dispatcher.model.recipient import Recipient

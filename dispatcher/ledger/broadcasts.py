@@ -4,10 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.errors import IllegalTransition, NotFound
 from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import Broadcast, Plan, broadcast_ref
 from dispatcher.model.clock import from_ms
 from dispatcher.model.kinds import Channel, Mode, Purpose, Severity

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.planning import ADDRESS
+from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import BATCH
 from dispatcher.model.kinds import Channel
 from dispatcher.model.states import DeliveryState as D

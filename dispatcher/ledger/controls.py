@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.rows import Row
 from dispatcher.model.states import CONTROL, ControlState
 
 _FROM = {to: [str(was) for was, into in CONTROL.items() if to in into] for to in ControlState}

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.ledger.claims import COUNTERS, STATES
 from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import BATCH
 
 
@@ -42,7 +41,7 @@ def wrong_batches(tx: Tx, broadcast_id: int) -> list[tuple[int, str, int, int]]:
     )
     wrong = [(row.no, "size", row.size, row.counted or 0) for row in rows if row.size != (row.counted or 0)]
     for row in rows:
-        found = row._mapping
+        found = row.as_dict()
         wrong += [
             (row.no, name, found[f"s_{name}"], found[f"c_{name}"] or 0)
             for name in COUNTERS

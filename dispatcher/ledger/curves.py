@@ -6,9 +6,8 @@ Instants are put into steps, so that a curve has at most about a thousand points
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import BATCH
 
 _POINTS = 1000

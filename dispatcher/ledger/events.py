@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.ledger import claims
 from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import BATCH
 from dispatcher.model.states import DeliveryState
 

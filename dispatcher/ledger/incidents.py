@@ -4,11 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.errors import NotFound
 from dispatcher.ledger.broadcasts import canonical
 from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.rows import Row
 from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.fact import Fact, FactKind
 from dispatcher.model.incident import Incident, Phase, Visibility, incident_id, incident_ref

@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.planning import ADDRESS, readers
+from dispatcher.ledger.rows import Row
 from dispatcher.model.kinds import Channel
 
 PAGE = 20_000

@@ -1,12 +1,16 @@
 """Opens a ledger at the schema this program knows: creates, upgrades, or refuses one that is newer."""
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-
-from sqlalchemy import inspect
+from typing import TYPE_CHECKING
 
 from dispatcher.errors import ConfigurationError
 from dispatcher.ledger.engine import Ledger, Tx
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 HEAD = "0001"
 """The newest revision in migrations/versions (a test compares)."""
@@ -46,8 +50,9 @@ def run_file(name: str) -> None:
 
 def revision(ledger: Ledger) -> str | None:
     """The schema revision of a ledger; None if it is empty."""
+    catalogue = "sqlite_master WHERE name" if ledger.is_sqlite else "pg_tables WHERE tablename"
     with ledger.read() as tx:
-        if not inspect(tx.connection).has_table("alembic_version"):
+        if tx.one(f"SELECT 1 FROM {catalogue} = 'alembic_version'") is None:
             return None
         found = tx.scalar("SELECT version_num FROM alembic_version")
         return str(found) if found else None
@@ -58,14 +63,32 @@ def upgrade(ledger: Ledger) -> None:
     from alembic import command
     from alembic.config import Config
 
-    with ledger.write() as tx:
+    with _as_alembic_wants_it(ledger) as (tx, connection):
         if not tx.is_sqlite:
             tx.scalar("SELECT pg_advisory_xact_lock(:lock)", lock=_LOCK)
         config = Config()
         config.set_main_option("script_location", str(FOLDER))
-        config.attributes["connection"] = tx.connection
+        config.attributes["connection"] = connection
         command.upgrade(config, "head")
         _seed(tx)
+
+
+@contextmanager
+def _as_alembic_wants_it(ledger: Ledger) -> Iterator[tuple[Tx, "Connection"]]:
+    """One write transaction, seen by us and, through SQLAlchemy, by Alembic. Only an upgrade loads these two."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import StaticPool
+
+    driver = ledger.driver
+    address = "sqlite://" if ledger.is_sqlite else "postgresql+psycopg://"
+    engine = create_engine(address, module=driver.module, creator=driver.connect, poolclass=StaticPool)
+    try:
+        with ledger.told_alike(), engine.begin() as connection:
+            own = connection.connection.driver_connection
+            driver.begin(own, writing=True)
+            yield Tx(ledger, own), connection
+    finally:
+        engine.dispose()
 
 
 def _seed(tx: Tx) -> None:

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.errors import NotFound
 from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.rows import Row
 from dispatcher.model.person import Level, Person, Role
 
 _COLUMNS = "id, name, email, phone, roles, level, removed_at"

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.errors import NotFound
 from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.rows import Row
 
 _SELECT = (
     "SELECT a.*, p.name AS author, q.name AS revoker FROM preapproval a"

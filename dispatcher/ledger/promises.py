@@ -4,10 +4,9 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.errors import NotFound
 from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.rows import Row
 from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.promise import Promise, PromiseKind, PromiseState, Reminder
 

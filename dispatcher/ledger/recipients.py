@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import BATCH
 
 UNREACHED = (1, 2, 0, 4, 7, 8, 9)

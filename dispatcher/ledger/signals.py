@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.errors import NotFound
 from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.rows import Row
 
 NEW, DONE, POISON = 0, 1, 2
 _OPENING_LOCK = 7_218_004_512

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.ledger.claims import COUNTERS
 from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.rows import Row
 
 
 def broadcasts_by_state(tx: Tx) -> dict[str, int]:

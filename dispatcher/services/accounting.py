@@ -191,7 +191,7 @@ def _terms(row: Any, control: ControlState, *, frozen: bool) -> dict[str, int]:
     terms = dict.fromkeys(TERMS, 0)
     if row is not None:
         for state in DeliveryState:
-            terms[shown(state, control, frozen=frozen)] += row._mapping[state.name.lower()]
+            terms[shown(state, control, frozen=frozen)] += getattr(row, state.name.lower())
     return terms
 
 

@@ -6,12 +6,11 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.ledger import accounts as account_rows
 from dispatcher.ledger import broadcasts, claims, leases, planning
 from dispatcher.ledger import codes as code_rows
 from dispatcher.ledger.claims import Claim
+from dispatcher.ledger.rows import Row
 from dispatcher.log import get
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Purpose

@@ -18,8 +18,6 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from dispatcher import resources
 from dispatcher.compose.catalogue import Catalogue
 from dispatcher.embedded import broker, urls
@@ -38,7 +36,7 @@ CLOCK_WARN, CLOCK_FAIL = 2.0, 30.0
 REACH_SECONDS = 5.0
 LITTLE_SPACE = 1 << 30
 _PORTS = {"http": 80, "https": 443, "smtp": 587, "smtps": 465}
-_FAULTS = (DispatcherError, SQLAlchemyError, OSError)
+_FAULTS = (DispatcherError, engine.LedgerFault, OSError)
 
 Join = Callable[[Settings, Wire], tuple[dict[str, Account], dict[str, str]]]
 
@@ -173,7 +171,7 @@ def _ledger(this: _Round) -> Iterator[Finding]:
 
 
 def _is_missing(ledger: Ledger) -> bool:
-    return ledger.is_sqlite and not Path(ledger.url.database or "").exists()
+    return ledger.is_sqlite and not Path(ledger.driver.place).exists()
 
 
 def _sqlite(ledger: Ledger) -> Iterator[Finding]:
@@ -182,7 +180,7 @@ def _sqlite(ledger: Ledger) -> Iterator[Finding]:
     origin = "Python's own" if library is sqlite3 else "of the package pysqlite3"
     said = f"SQLite {version} ({origin}), journal {mode}"
     if _is_missing(ledger):
-        yield _ok("database", f"{said}; {ledger.url.database} is made when it is first needed")
+        yield _ok("database", f"{said}; {ledger.driver.place} is made when it is first needed")
     elif engine.wal_is_safe(library.sqlite_version_info):
         yield _ok("database", said)
     else:
@@ -198,7 +196,7 @@ def _postgresql(this: _Round, ledger: Ledger) -> Iterator[Finding]:
         this.saw_clock("the database", float(tx.scalar("SELECT extract(epoch FROM clock_timestamp())")))
         took = (time.monotonic() - began) * 1000
         lasting = tx.scalar("SHOW synchronous_commit") != "off"
-    said = f"PostgreSQL {version} on {ledger.url.host or 'a socket'}, answers in {took:.0f} ms"
+    said = f"PostgreSQL {version} on {ledger.driver.place or 'a socket'}, answers in {took:.0f} ms"
     if not lasting:
         yield Finding(
             "database",

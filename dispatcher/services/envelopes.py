@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Row
 
+from dispatcher.ledger.rows import Row
 from dispatcher.model.kinds import Purpose
 from dispatcher.model.rendition import Envelope
 

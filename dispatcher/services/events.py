@@ -6,12 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.errors import DispatcherError, NotFound
 from dispatcher.ledger import anomalies, claims, events
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.events import Report
+from dispatcher.ledger.rows import Row
 from dispatcher.log import get
 from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.event import Event, EventType, WebhookRequest

@@ -4,9 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.ledger import broadcasts, controls, recipients
+from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import broadcast_id
 from dispatcher.model.clock import from_ms
 from dispatcher.model.kinds import Channel

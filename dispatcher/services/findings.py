@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.compose.brief import Brief
 from dispatcher.ledger.broadcasts import canonical
+from dispatcher.ledger.rows import Row
 from dispatcher.model.template import Template
 
 LEVELS = ("error", "warning", "info")

@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
-from sqlalchemy.exc import DBAPIError
-
 from dispatcher.ledger import claims, leases, usage
 from dispatcher.ledger.claims import Claim, Request
-from dispatcher.ledger.engine import Tx, is_transient
+from dispatcher.ledger.engine import LedgerFault, Tx
+from dispatcher.ledger.rows import Row
 from dispatcher.log import get
 from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.kinds import Channel
@@ -113,8 +111,8 @@ async def _write(ctx: Context, work: Work, finished: Sequence[Finished]) -> None
     while True:
         try:
             outcomes.write(ctx, work.claim, work.account, finished)
-        except DBAPIError as error:
-            if not is_transient(error) or ctx.clock.monotonic() > until:
+        except LedgerFault as error:
+            if not error.transient or ctx.clock.monotonic() > until:
                 raise
             log.warning("outcomes_wait_for_the_ledger", error=type(error.orig).__name__)
             await asyncio.sleep(AWAY_SECONDS)
@@ -159,9 +157,9 @@ async def _start(ctx: Context, work: Work, room: int) -> set[asyncio.Task[Finish
     except LeaseLost:
         work.halted = True
         return set()
-    except DBAPIError as error:
+    except LedgerFault as error:
         # Whether it was committed is not known: the lease runs out, and what it named becomes unknown.
-        if not is_transient(error):
+        if not error.transient:
             raise
         log.warning("intent_without_ledger", error=type(error.orig).__name__)
         work.halted = work.lost = True

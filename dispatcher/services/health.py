@@ -38,7 +38,7 @@ def _deliveries(tx: Tx) -> Mapping[str, Mapping[str, int]]:
         terms = sums.setdefault(row.channel, dict.fromkeys(TERMS, 0))
         for state in DeliveryState:
             term = shown(state, ControlState(row.control), frozen=bool(row.frozen))
-            terms[term] += int(row._mapping[state.name.lower()] or 0)
+            terms[term] += int(getattr(row, state.name.lower()) or 0)
     return sums
 
 

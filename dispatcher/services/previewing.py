@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.compose.lint.checking import lint
 from dispatcher.compose.lint.rules import Finding
 from dispatcher.compose.preview import page, terminal
@@ -15,6 +13,7 @@ from dispatcher.compose.rendering import Composed
 from dispatcher.errors import Refused
 from dispatcher.ledger import broadcasts, measures, predecessors
 from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import Broadcast, broadcast_id
 from dispatcher.model.kinds import Channel
 from dispatcher.model.rendition import Rendition

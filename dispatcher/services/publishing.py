@@ -13,11 +13,10 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.compose.facts import read_value
 from dispatcher.ledger import broadcasts, documents, incidents, published
 from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.fact import FactKind, ServiceState

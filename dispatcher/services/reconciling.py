@@ -7,10 +7,9 @@ once leaves a delivery listed; at least once sends it again and says so.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.ledger import anomalies, broadcasts, claims, sweeps
 from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.rows import Row
 from dispatcher.log import get
 from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.kinds import Channel, Policy

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.ledger import accounts, broadcasts, usage
 from dispatcher.ledger.claims import Claim
 from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.rows import Row
 from dispatcher.model.clock import to_ms
 from dispatcher.services.context import Account, Context
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.intake import fields, judging
 from dispatcher.intake import playbook as books
 from dispatcher.intake import severity as severities
@@ -17,6 +15,7 @@ from dispatcher.intake.tool import ToolSettings
 from dispatcher.ledger import anomalies, incidents, signals
 from dispatcher.ledger.broadcasts import canonical
 from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.rows import Row
 from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.incident import Incident, Phase
 from dispatcher.model.kinds import Severity

@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
-
 from dispatcher.errors import ConfigurationError, DispatcherError, Refused
 from dispatcher.intake import playbook as books
 from dispatcher.intake import redaction
 from dispatcher.intake import severity as severities
 from dispatcher.intake.tool import Ask, AsksBack
 from dispatcher.ledger import anomalies, signals
+from dispatcher.ledger.rows import Row
 from dispatcher.log import get
 from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.event import WebhookRequest

@@ -4,10 +4,9 @@ import asyncio
 import contextlib
 
 import pytest
-from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError
 
 from dispatcher.ledger import counts
+from dispatcher.ledger.engine import LedgerFault
 from dispatcher.model.kinds import Channel
 from dispatcher.model.outcome import Accepted
 from dispatcher.services import dispatch, ticking
@@ -24,7 +23,7 @@ def test_no_send_without_an_intent_on_a_full_disk(tmp_path, calls_before):
     made = world.broadcast(["email"], {"email": ["mail"]}, size=50)
     world.release(made)
     limit = {"pages": 0}
-    event.listen(world.ctx.ledger.engine, "begin", lambda connection: _cap(connection, limit))
+    _cap(world.ctx.ledger, limit)
 
     def fill_up(envelopes):
         limit["pages"] = 1
@@ -53,9 +52,15 @@ def test_no_send_without_an_intent_on_a_full_disk(tmp_path, calls_before):
     world.ctx.ledger.close()
 
 
-def _cap(connection, limit):
+def _cap(ledger, limit):
     """SQLite never shrinks below what is there: one page means not one more. 0 lifts it."""
-    connection.exec_driver_sql(f"PRAGMA max_page_count = {limit['pages'] or 1_073_741_823}")
+    begin = ledger.driver.begin
+
+    def capped(connection, *, writing):
+        begin(connection, writing=writing)
+        connection.execute(f"PRAGMA max_page_count = {limit['pages'] or 1_073_741_823}")
+
+    ledger.driver.begin = capped
 
 
 def _drain_until_it_fails(world):
@@ -74,5 +79,5 @@ def _drain_until_it_fails(world):
         finally:
             clock.cancel()
 
-    with contextlib.suppress(DBAPIError):
+    with contextlib.suppress(LedgerFault):
         asyncio.run(run())

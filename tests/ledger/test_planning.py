@@ -97,4 +97,4 @@ def test_a_failing_insert_leaves_nothing_and_no_second_connection(ledger):
         expand(tx, 1)
     with pytest.raises(Exception, match=r"(?i)unique"), ledger.write() as tx:
         expand(tx, 1)
-    assert ledger.engine.pool.checkedout() == 0
+    assert ledger.pool.in_use == 0

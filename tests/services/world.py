@@ -158,7 +158,7 @@ class World:
         with self.ctx.ledger.read() as tx:
             assert counts.wrong_batches(tx, broadcast) == []
             row = counts.by_channel(tx, broadcast)[channel]
-        return {name: n for name, n in row._mapping.items() if n and name != "channel"}
+        return {name: n for name, n in row.as_dict().items() if n and name != "channel"}
 
 
 def _row(plan, version, mode, now):

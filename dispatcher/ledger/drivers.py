@@ -1,0 +1,189 @@
+"""What differs between the two databases' drivers: opening a connection, beginning a transaction, a statement's form.
+
+SQLite is opened so that every write begins IMMEDIATE (a read that turns into a write cannot be queued and fails at
+once) and every commit reaches the disk. WAL is used only where the linked library is free of the WAL-reset race
+(fixed in 3.51.3, 3.50.7 and 3.44.6), else a rollback journal. A driver is loaded when its database is first used.
+"""
+
+import hashlib
+import re
+import sqlite3
+from functools import cached_property, lru_cache
+from types import ModuleType
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from dispatcher.errors import ConfigurationError
+
+BUSY_MS = 30_000
+_STATEMENTS = 512
+"""Prepared statements that a SQLite connection keeps; there are some 300 in the whole program."""
+
+
+class Driver(Protocol):
+    """One database and the way to it."""
+
+    dialect: str
+    place: str
+    """For people: the file, or the host. Empty where there is none to name."""
+
+    @property
+    def module(self) -> Any:
+        """The driver: a module as PEP 249 has it, for its errors."""
+
+    def connect(self) -> Any:
+        """A new connection."""
+
+    def begin(self, connection: Any, *, writing: bool) -> None:
+        """Begin a transaction; one that only reads sees one snapshot."""
+
+    def is_lost(self, connection: Any) -> bool:
+        """Whether the connection can no longer be used."""
+
+    def answers(self, connection: Any) -> bool:
+        """Ask the other side; worth it only for a connection that has lain about."""
+
+    def form(self, sql: str) -> str:
+        """A statement with `:name` parameters as this driver wants it."""
+
+
+def driver_of(url: str) -> Driver:
+    """The driver for a `sqlite:///` or `postgresql://` address."""
+    scheme, _, rest = url.partition("://")
+    kind = scheme.partition("+")[0]
+    if kind == "sqlite":
+        return SQLite(rest.removeprefix("/"))
+    if kind in ("postgresql", "postgres"):
+        return PostgreSQL(f"postgresql://{rest}")
+    raise ConfigurationError(
+        f"The ledger cannot live in {kind}.",
+        mend="Set database_url to a sqlite:/// or postgresql:// address, or leave it empty.",
+    )
+
+
+class SQLite:
+    """A file on this machine; an empty path is a database in memory."""
+
+    dialect = "sqlite"
+
+    def __init__(self, path: str) -> None:
+        self.place = path
+
+    @cached_property
+    def module(self) -> ModuleType:
+        """The wheel that brings a current SQLite where it is installed, else the one Python was built with."""
+        return sqlite_module()
+
+    def connect(self) -> Any:
+        """Connections may move between threads; the pool lends each to one at a time."""
+        connection = self.module.connect(
+            self.place or ":memory:",
+            timeout=BUSY_MS / 1000,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=_STATEMENTS,
+        )
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        connection.execute(f"PRAGMA journal_mode = {journal_mode()}")
+        for pragma in ("synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY", "cache_size = -65536"):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.create_function("sha256_hex", 1, _sha256_hex, deterministic=True)
+        return connection
+
+    def begin(self, connection: Any, *, writing: bool) -> None:
+        """A writer takes its turn now, not at its first change."""
+        connection.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    def is_lost(self, connection: Any) -> bool:
+        """A file does not hang up."""
+        return False
+
+    def answers(self, connection: Any) -> bool:
+        """Nor does it fall silent."""
+        return True
+
+    def form(self, sql: str) -> str:
+        """SQLite knows `:name` itself."""
+        return sql
+
+
+class PostgreSQL:
+    """A server, by libpq's own address."""
+
+    dialect = "postgresql"
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.place = urlsplit(url).hostname or ""
+
+    @cached_property
+    def module(self) -> Any:
+        """psycopg."""
+        import psycopg
+
+        return psycopg
+
+    def connect(self) -> Any:
+        """A server that falls silent is noticed within half a minute."""
+        return self.module.connect(
+            self._url,
+            connect_timeout=5,
+            keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=3,
+            tcp_user_timeout=30_000,
+            application_name="dispatcher",
+        )
+
+    def begin(self, connection: Any, *, writing: bool) -> None:
+        """psycopg sends BEGIN itself, with the first statement; here is what kind of BEGIN."""
+        if connection.read_only is not (not writing):
+            level = self.module.IsolationLevel
+            connection.isolation_level = level.READ_COMMITTED if writing else level.REPEATABLE_READ
+            connection.read_only = not writing
+
+    def is_lost(self, connection: Any) -> bool:
+        """Whether the server, or the way to it, went away."""
+        return bool(connection.closed)
+
+    def answers(self, connection: Any) -> bool:
+        """One round trip."""
+        try:
+            connection.execute("SELECT 1")
+            connection.rollback()
+        except self.module.Error:
+            return False
+        return True
+
+    def form(self, sql: str) -> str:
+        """`%(name)s` for `:name`."""
+        return _percent(sql)
+
+
+def sqlite_module() -> ModuleType:
+    """The wheel that brings a current SQLite where it is installed, else the one Python was built with."""
+    try:
+        import pysqlite3.dbapi2 as newer
+    except ImportError:
+        return sqlite3
+    return newer  # type: ignore[no-any-return]
+
+
+def wal_is_safe(version: tuple[int, ...]) -> bool:
+    """Whether this SQLite has the fix for the WAL-reset race (sqlite.org, releases 3.51.3, 3.50.7, 3.44.6)."""
+    fixed = {(3, 50): 7, (3, 44): 6}
+    return version >= (3, 51, 3) or version[2] >= fixed.get((version[0], version[1]), 1_000)
+
+
+def journal_mode() -> str:
+    """The journal this process uses for a SQLite ledger."""
+    return "WAL" if wal_is_safe(sqlite_module().sqlite_version_info) else "TRUNCATE"
+
+
+@lru_cache(maxsize=1024)
+def _percent(sql: str) -> str:
+    return re.sub(r"(?<![:\w]):(\w+)", r"%(\1)s", sql.replace("%", "%%"))
+
+
+def _sha256_hex(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()
