@@ -27,7 +27,9 @@ def add(tx: Tx, values: Mapping[str, Any]) -> int:
 
 
 def by_request_key(tx: Tx, key: str) -> Broadcast | None:
-    """The broadcast that an earlier call with this key made."""
+    """The broadcast that an earlier call with this key made. Who asks at the same time waits for our commit."""
+    if not tx.is_sqlite:
+        tx.scalar("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))", key=key)
     row = tx.one("SELECT * FROM broadcast WHERE request_key = :key", key=key)
     return _broadcast(row) if row else None
 

@@ -105,11 +105,11 @@ _EVENTS = {"drop": 0.2, "duplicate": 0.3, "reorder": 0.3}
 
 SCENARIOS = (
     Scenario(
-        "T1", "kills of children, workers, beats, web", _KILLS, (800, 6), (4000, 50), BOTH, 115,
+        "T1", "kills of children, workers, beats, web", _KILLS, (800, 6), (4000, 40), BOTH, 115,
         pace=45, faults=SLOW, kills=True,
     ),
     Scenario(
-        "T1b", "the same, sent at least once", _KILLS, (800, 5), (2000, 25), budget=75, pace=40, faults=SLOW,
+        "T1b", "the same, sent at least once", _KILLS, (800, 5), (2000, 20), budget=75, pace=40, faults=SLOW,
         kills=True, broadcast={"policy": Policy.AT_LEAST_ONCE},
     ),
     Scenario(

@@ -229,7 +229,10 @@ class Weather(threading.Thread):
             self.failure = error
 
     def _blow(self):
-        while self.hits.storms < self.times and self.arena.at_work(self.broadcast) is not False:
+        """Kills are counted where kills are asked for, else blows of any kind."""
+        while self.arena.at_work(self.broadcast) is not False:
+            if (self.hits.kills if self.hits.asked else self.hits.storms) >= self.times:
+                return
             time.sleep(self.dice.uniform(*self.pause))
             self.dice.choice(self.storms)(self.arena, self.dice, self.hits)
             self.hits.storms += 1
