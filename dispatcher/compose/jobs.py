@@ -82,7 +82,7 @@ def job(template: Template, brief: Brief, ordered: Sequence[Order]) -> Job:
         "nonce": brief.nonce,
         "zone": brief.organisation.zone,
         "sources": {**template.shared, **template.sources},
-        "aliases": {locale: dict(_aliases(template, locale)) for locale in locales},
+        "aliases": {_voice(o): dict(_aliases(template, o.spoken, o.variant)) for o in ordered},
         "words": {locale: _words(template, locale) for locale in locales},
         "facts": {locale: _facts(template, brief, locale) for locale in locales},
         "context": {locale: _context(brief, locale) for locale in locales},
@@ -97,7 +97,18 @@ def job(template: Template, brief: Brief, ordered: Sequence[Order]) -> Job:
 def _as_pieces(order: Order) -> Iterator[Piece]:
     personal = order.target in _PERSONAL or order.target in _PERSONAL_DOCUMENTS
     for name in order.names:
-        yield {"entry": name.file, "form": form_of(name), "locale": order.spoken, "slots": personal}
+        yield {
+            "entry": name.file,
+            "form": form_of(name),
+            "locale": order.spoken,
+            "voice": _voice(order),
+            "slots": personal,
+        }
+
+
+def _voice(order: Order) -> str:
+    """Language and variant: what decides which file stands behind an included name."""
+    return f"{order.spoken}+{order.variant}"
 
 
 def form_of(name: PartName) -> SlotForm:
@@ -107,13 +118,13 @@ def form_of(name: PartName) -> SlotForm:
     return SlotForm.HTML if name.extension in ("mjml", "html") else SlotForm.TEXT
 
 
-def _aliases(template: Template, locale: str) -> Iterator[tuple[str, str]]:
-    """A part is named without its locale where it is included; the reader's language serves."""
+def _aliases(template: Template, locale: str, variant: str) -> Iterator[tuple[str, str]]:
+    """A part is named without locale and variant where it is included; the reader's language and variant serve."""
     at_hand = {**template.shared, **template.sources}
     for file in at_hand:
         name = PartName.parse(file)
         if name and name.locale in ("", parts.ANY) and not name.variant:
-            best = parts.choose(at_hand, (name.medium, name.piece, name.extension), locale=locale)
+            best = parts.choose(at_hand, (name.medium, name.piece, name.extension), locale=locale, variant=variant)
             yield replace(name, locale="").file, best.file
 
 

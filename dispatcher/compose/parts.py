@@ -18,7 +18,7 @@ ANY = "any"
 """Stands for the locale in a part that holds no words of its own, only those of `words.toml` and of partials."""
 
 DOCUMENTS: Mapping[str, str] = {
-    "page": "md", "letter": "html", "press": "md", "banner": "txt", "script": "md", "phone": "txt",
+    "page": "md", "letter": "html", "press": "md", "banner": "txt", "script": "md", "phone": "txt", "poster": "md",
 }  # fmt: skip
 """Texts without deliveries, and the format of each."""
 

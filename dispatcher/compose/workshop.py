@@ -39,19 +39,21 @@ _FORM_LETTER = {SlotForm.TEXT: "t", SlotForm.HTML: "m", SlotForm.HEADER: "s"}
 
 
 class Piece(TypedDict):
-    """One part to be rendered. `entry` is the file; `form` how recipient values are made safe in it."""
+    """One part to be rendered. `entry` is the file; `form` how recipient values are made safe in it; `voice` language
+    and variant."""
 
     entry: str
     form: str
     locale: str
+    voice: str
     slots: bool
 
 
 class Job(TypedDict):
     """Everything a render needs.
 
-    `facts` by locale: name to [kind, plain value]; None is an absent optional fact. `aliases` by locale: the name that
-    a template includes to the file that serves this language.
+    `facts` by locale: name to [kind, plain value]; None is an absent optional fact. `aliases` by voice: the name that
+    a template includes to the file that serves this language and variant.
     """
 
     nonce: str
@@ -125,7 +127,7 @@ def _make_piece(job: Job, piece: Piece, compiled: _Compiled) -> Made:
     slots = _Slots(job["nonce"], SlotForm(piece["form"]), piece["slots"])
     context = _context(job, piece)
     environment = _environment(piece, slots)
-    environment.loader = _Loader(job["sources"], job["aliases"][piece["locale"]], frozenset(context), compiled)
+    environment.loader = _Loader(job["sources"], job["aliases"][piece["voice"]], frozenset(context), compiled)
     text = _guarded(piece["entry"], lambda: _bounded(environment.get_template(piece["entry"]), context))
     if piece["entry"].endswith(".mjml"):
         text = _mail_html(text, piece["entry"])

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dispatcher.ledger.engine import Tx
-from dispatcher.ledger.planning import ADDRESS, readers
+from dispatcher.ledger.planning import ADDRESS, Values, readers
 from dispatcher.ledger.rows import Row
 from dispatcher.model.kinds import Channel
 
@@ -71,6 +71,16 @@ def one_recipient(tx: Tx, version_id: int, address: str) -> Row[Any] | None:
         "SELECT rid, email, phone, locale, fields FROM recipient WHERE version_id = :v"
         " AND (lower(email) = lower(:address) OR phone = :address) ORDER BY rid LIMIT 1",
         v=version_id, address=address,
+    )  # fmt: skip
+
+
+def a_reader(tx: Tx, version_id: int, channel: Channel, among: tuple[str, Values]) -> Row[Any] | None:
+    """The first of those whom a channel reaches among these readers (`planning.readers`)."""
+    where, values = among
+    return tx.one(
+        "SELECT r.rid, r.email, r.phone, r.locale, r.fields FROM recipient r"
+        f" WHERE r.version_id = :v AND r.{ADDRESS[channel]} IS NOT NULL AND {where} ORDER BY r.rid LIMIT 1",
+        v=version_id, **values,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from dispatcher.compose.preview import page, terminal
 from dispatcher.compose.preview.frames import Changed, Frame, Sample, changed, frame_of
 from dispatcher.compose.rendering import Composed
 from dispatcher.errors import Refused
-from dispatcher.ledger import broadcasts, measures, predecessors
+from dispatcher.ledger import broadcasts, measures, planning, predecessors
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import Broadcast, broadcast_id
@@ -123,11 +123,21 @@ def _previews(
         word = json.loads(row.fields).get(read.column) if read.column else None
         for one in rendered:
             key = (one.channel, one.locale, one.variant)
-            if one.channel.counts_people and key == read.key(one.channel, row.locale, word, have):
+            if _address(one, row) and key == read.key(one.channel, row.locale, word, have):
                 made[key, row.rid] = _of(one, why, row, shown)
     seen = {key for key, _ in made}
+    if recipient is None and broadcast.audience_version_id is not None:
+        for one, locales, words in readership.readings(read, rendered):
+            among = planning.readers(tx, locales, read.column, words)
+            row = measures.a_reader(tx, broadcast.audience_version_id, one.channel, among)
+            key = (one.channel, one.locale, one.variant)
+            if row is not None and key not in seen:
+                made[key, row.rid] = _of(one, "one of its readers", row, shown)
+    seen = {key for key, _ in made}
     rest = [one for one in rendered if (one.channel, one.locale, one.variant) not in seen]
-    made_for_nobody = [_of(one, NOBODY if one.channel.counts_people else OWN, None, shown) for one in _told(rest, recipient)]
+    made_for_nobody = [
+        _of(one, NOBODY if one.channel.counts_people else OWN, None, shown) for one in _told(rest, recipient)
+    ]
     return [*made.values(), *made_for_nobody]
 
 
@@ -139,11 +149,15 @@ def _told(rest: Sequence[Rendition], recipient: str | None) -> Sequence[Renditio
 def _of(one: Rendition, why: str, row: Row[Any] | None, shown: Mapping[str, str]) -> Preview:
     """`shown` stands instead of values that may not be seen."""
     values = (json.loads(row.fields) if row is not None and row.fields else {}) | shown
-    address = "" if row is None else (row.email if one.channel is Channel.EMAIL else row.phone) or ""
+    address = _address(one, row) if row is not None else ""
     frame = frame_of(one, Sample(why, values, one.locale))
     parts = dict(frame.parts) or {name: f"[not sendable: {frame.refusal}]" for name in one.parts}
     rid = row.rid if row is not None else 0
     return Preview(str(one.channel), one.locale, one.variant, why, rid, address, parts, frame)
+
+
+def _address(one: Rendition, row: Row[Any]) -> str:
+    return {Channel.EMAIL: row.email, Channel.SMS: row.phone}.get(one.channel) or ""
 
 
 def _chosen(tx: Tx, broadcast: Broadcast, recipient: str | None) -> list[tuple[str, Row[Any]]]:

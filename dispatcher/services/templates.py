@@ -98,4 +98,5 @@ def _brief(ctx: Context, template: Template, file: Path | None, locales: Sequenc
         next_update_at=now + _NEXT_UPDATE,
         purpose=template.purpose,
         mode=mode,
+        variants=("", *sorted(template.variants())),
     )

@@ -21,7 +21,7 @@ def job(source, form="text", entry="sms.txt", **facts):
         "facts": {"en": facts},
         "context": {"en": {}},
         "moments": {"as_of": "2026-11-20T18:30+00:00", "next_update": None},
-        "pieces": [{"entry": entry, "form": form, "locale": "en", "slots": True}],
+        "pieces": [{"entry": entry, "form": form, "locale": "en", "voice": "en", "slots": True}],
     }
 
 

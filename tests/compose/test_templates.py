@@ -23,7 +23,8 @@ IDS = catalogue().ids()
 def made(template_id, **changes):
     """Rendered once for all tests that look at it."""
     template = catalogue().get(template_id)
-    brief = brief_for(template, locales=tuple(sorted(template.locales())), **changes)
+    variants = ("", *sorted(template.variants()))
+    brief = brief_for(template, locales=tuple(sorted(template.locales())), variants=variants, **changes)
     return template, brief, compose(template, brief)
 
 
@@ -77,13 +78,13 @@ def test_every_message_can_be_placed_and_checked(template_id):
 
 @pytest.mark.parametrize("template_id", IDS)
 def test_the_text_part_says_what_the_html_says(template_id):
-    passages = {(p.locale, p.part): p for p in read(made(template_id)[2]) if p.target == "email"}
-    for (locale, part), html in passages.items():
+    passages = {(p.locale, p.variant, p.part): p for p in read(made(template_id)[2]) if p.target == "email"}
+    for (locale, variant, part), html in passages.items():
         if part == "html":
-            text = passages[locale, "text"]
+            text = passages[locale, variant, "text"]
             assert numbers(html).keys() == numbers(text).keys()
             said = set(re.findall(r"\w{4,}", html.text)) - set(re.findall(r"\w{4,}", text.text))
-            assert said <= set(re.findall(r"\w{4,}", passages[locale, "subject"].text + _preview(html.raw)))
+            assert said <= set(re.findall(r"\w{4,}", passages[locale, variant, "subject"].text + _preview(html.raw)))
 
 
 def _preview(html):
@@ -146,3 +147,33 @@ def test_only_what_is_confirmed_is_said_to_be_not_taken():
     assert "your full payment card details (we do not keep them)" in not_taken
     assert "your password in scrambled form" in checking.split("What this could mean for you")[0]
     assert template.approvals
+
+
+def test_colleagues_are_spoken_to_as_colleagues():
+    letters = {one: letter_of(made(one)[2]) for one in ("data-breach", "data-breach-employee")}
+    shared = [line for line in letters["data-breach-employee"] if line in letters["data-breach"] and len(line) > 60]
+    assert "You work with us, and you trusted us with your data." in " ".join(letters["data-breach-employee"])
+    assert "Dear colleague," in letters["data-breach-employee"]
+    assert not [line for line in shared if "customer" in line]
+    assert "At work" in letters["data-breach-employee"]
+
+
+def letter_of(composed):
+    return next(p.lines for p in read(composed) if (p.target, p.locale, p.variant) == ("letter", "en", ""))
+
+
+def test_the_variant_for_the_united_states_has_its_layout():
+    mails = {(r.locale, r.variant): r for r in made("data-breach")[2].renditions if r.channel is Channel.EMAIL}
+    assert set(mails) == {("en", ""), ("en", "us"), ("fr", ""), ("fr", "us")}
+    assert "What Information Was Involved" in mails["en", "us"].parts["text"]
+    assert "What Information Was Involved" not in mails["en", ""].parts["text"]
+    texts = [r.variant for r in made("data-breach")[2].renditions if r.channel is Channel.SMS]
+    assert set(texts) == {""}
+
+
+@pytest.mark.parametrize("template_id", [one.id for one in catalogue().all() if "fr" in one.locales()])
+def test_what_speaks_french_speaks_it_everywhere(template_id):
+    _, _, composed = made(template_id)
+    assert composed.fallbacks == ()
+    for passage in read(composed):
+        assert passage.locale == passage.language

@@ -113,6 +113,8 @@ def direct(case: Case) -> Iterable[Hit]:
         yield Hit(None, 0, ", ".join(case.brief.channels))
 
 
+US = "us"
+"""The variant for people in the United States."""
 HEADINGS = (
     "What Happened", "What Information Was Involved", "What We Are Doing", "What You Can Do", "For More Information",
 )  # fmt: skip
@@ -122,21 +124,22 @@ _POINTS = re.compile(r"font(?:-size)?\s*:[^;}]*?(\d+(?:\.\d+)?)pt")
 @rule(
     "L15", Weight.BLOCK, "The notice does not have the form that California demands.",
     why="The law prescribes its title, its five headings, and letters of at least 10 points.",
-    mend="Use the template data-breach-us as it is.",
+    mend="Use the template data-breach-us, or the variant us of data-breach, as it is.",
     source="California Civil Code 1798.82(d)",
 )  # fmt: skip
 def californian(case: Case) -> Iterable[Hit]:
-    """Title and headings in order, in mail and letter; no smaller type than 10 points in the letter."""
-    if case.template.profile is not Profile.BREACH_US:
-        return
-    for passage in _notices(case):
+    """Title and headings in order, in English mail and letter; no smaller type than 10 points in the letter."""
+    whole = case.template.profile is Profile.BREACH_US
+    for passage in _notices(case) if _is_breach(case) else ():
+        if passage.language != "en" or not (whole or passage.variant == US):
+            continue
         wanted = ("Notice of Data Breach", *HEADINGS)
         places = [passage.text.find(words) for words in wanted]
         lost = [words for words, at in zip(wanted, places, strict=True) if at < 0]
         if lost or places != sorted(places):
             yield Hit(passage, 0, lost[0] if lost else "", f"{passage.target} lacks {lost[0]!r}." if lost else "")
-    for passage in case.of("letter"):
-        yield from (Hit(passage, 0, size) for size in _POINTS.findall(passage.raw) if float(size) < 10)
+        sizes = _POINTS.findall(passage.raw) if passage.target == "letter" else ()
+        yield from (Hit(passage, 0, size) for size in sizes if float(size) < 10)
 
 
 @rule(
