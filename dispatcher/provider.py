@@ -239,6 +239,12 @@ def reason(*words: object) -> str:
     return redact(" ".join(text.split()))[:_REASON_LENGTH]
 
 
+def copy_number(echoed: object) -> int:
+    """The number of the copy as a vendor echoes it; the first one carries none."""
+    text = str(echoed)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 1
+
+
 def by_status(status: int, why: str = "", wait: float | None = None) -> Outcome:
     """What an HTTP status proves when the vendor documents nothing more precise.
 

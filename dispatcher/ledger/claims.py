@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dispatcher.ledger import superseding
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.planning import ADDRESS
 from dispatcher.ledger.rows import Row
@@ -112,6 +113,7 @@ def claim(tx: Tx, channel: str, owner: str, now: int, latest: int, lease_ms: int
             " WHERE broadcast_id = :b AND channel = :channel AND started_at IS NULL",
             now=now, b=found.broadcast_id, channel=channel,
         )  # fmt: skip
+        superseding.end(tx, found.broadcast_id, now)
     broadcast = tx.one("SELECT audience_version_id, purpose FROM broadcast WHERE id = :b", b=found.broadcast_id)
     return Claim(
         found.broadcast_id, found.no, Channel(channel), found.rendition_id, found.account, found.hash, found.fence + 1,
@@ -187,9 +189,12 @@ def suppressed_since(tx: Tx, channel: str, scope: str, mark: int) -> dict[str, s
 
 
 def suppress(tx: Tx, broadcast_id: int, no: int, reasons: dict[int, str]) -> None:
-    """Waiting deliveries of one batch whose address asked for no more, by seq."""
+    """Waiting deliveries of one batch whose address asked for no more, by seq; who may have been told is unknown."""
+    told = "EXISTS (SELECT 1 FROM copy c WHERE c.broadcast_id = :b AND c.seq = delivery.seq AND c.state = 4)"
     tx.change_by(
-        "UPDATE delivery SET state = 1, reason = r.why {r} WHERE broadcast_id = :b AND seq = r.place AND state = 0",
+        f"UPDATE delivery SET state = CASE WHEN {told} THEN 4 ELSE 1 END,"
+        f" reason = CASE WHEN {told} THEN 'left by policy: ' || r.why ELSE r.why END {{r}}"
+        " WHERE broadcast_id = :b AND seq = r.place AND state = 0",
         {"place": "int", "why": "text"},
         list(reasons.items()),
         b=broadcast_id,

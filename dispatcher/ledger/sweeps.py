@@ -120,7 +120,7 @@ def _doubt_batch(tx: Tx, batch: Row[Any], now: int) -> None:
           batch.release_at, now, "doubted", FORGOTTEN)],
     )  # fmt: skip
     tx.change(
-        "UPDATE delivery SET state = 4, attempt_id = :attempt, reason = :why"
+        "UPDATE delivery SET state = 4, tries = tries + 1, attempt_id = :attempt, reason = :why"
         " WHERE broadcast_id = :b AND seq BETWEEN :lo AND :hi AND state IN (0, 2)",
         attempt=attempt, why=FORGOTTEN, b=batch.broadcast_id, lo=lo, hi=hi,
     )  # fmt: skip
@@ -131,10 +131,10 @@ def leave_repeats(tx: Tx, broadcast_id: int, channel: str | None = None) -> int:
     """What was to be sent again and now will not be is unknown again, not cancelled; how many."""
     which = " AND b.channel = :channel" if channel else ""
     found = tx.all(
-        "SELECT DISTINCT d.seq FROM anomaly a JOIN delivery d ON d.broadcast_id = a.broadcast_id AND d.seq = a.seq"
+        "SELECT DISTINCT d.seq FROM copy c JOIN delivery d ON d.broadcast_id = c.broadcast_id AND d.seq = c.seq"
         f" JOIN batch b ON b.broadcast_id = d.broadcast_id AND b.no = d.seq / {BATCH}"
-        f" WHERE a.broadcast_id = :b AND a.kind = 'possible repeat' AND d.state = 0 AND d.reason = :lost{which}",
-        b=broadcast_id, lost=LOST, **({"channel": channel} if channel else {}),
+        f" WHERE c.broadcast_id = :b AND c.state = 4 AND d.state = 0{which}",
+        b=broadcast_id, **({"channel": channel} if channel else {}),
     )  # fmt: skip
     seqs = [row.seq for row in found]
     return settle_rows(tx, broadcast_id, seqs, DeliveryState.WAITING, DeliveryState.UNKNOWN, STOPPED) if seqs else 0

@@ -25,8 +25,9 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One report. `key` is our Envelope key as echoed by the vendor (None if it echoed none).
+    """One report. `key` is our Envelope key as echoed by the vendor (None if it echoed none), `copy` its number.
 
+    A vendor that echoes no number (None) is taken to speak of the newest copy.
     `event_id` is the vendor's own id, or one derived from the content when it has none: equal for a repeat.
     `suppresses` names a suppression reason this event proves (hard_bounce, spam_report, opt_out, invalid).
     """
@@ -39,6 +40,7 @@ class Event:
     reason: str = ""
     suppresses: str | None = None
     vendor_word: str = ""
+    copy: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

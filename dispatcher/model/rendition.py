@@ -62,6 +62,8 @@ class Rendition:
 class Envelope:
     """One recipient of one request. `key` is opaque and unique across ledgers; the vendor echoes it.
 
+    `copy` numbers the times that this delivery was handed over; the vendor echoes it too, so that its word about one
+    copy is not taken for its word about another. It is no part of the key, which stays the same for all of them.
     `values` are raw recipient data by field name; `part` and `in_reply_to` serve threads.
     `unsubscribe_url` is set where the purpose demands one-click unsubscribe (RFC 8058).
     """
@@ -72,3 +74,4 @@ class Envelope:
     part: int = 1
     in_reply_to: str | None = None
     unsubscribe_url: str | None = None
+    copy: int = 1

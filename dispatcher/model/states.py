@@ -74,15 +74,17 @@ class DeliveryState(IntEnum):
 
 
 _D = DeliveryState
+# What looks like a step back (accepted to unknown, failed to delivered) is a delivery of several copies: it follows
+# another copy when the one that it followed comes to nothing, or one that did better when that is told.
 DELIVERY: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     _D.WAITING: frozenset({_D.SUPPRESSED, _D.SENDING, _D.FAILED, _D.EXPIRED, _D.CANCELLED}),
     _D.SUPPRESSED: frozenset(),
     _D.FALLBACK: frozenset({_D.WAITING, _D.CANCELLED, _D.SUPPRESSED, _D.EXPIRED}),
     _D.SENDING: frozenset({_D.WAITING, _D.UNKNOWN, _D.ACCEPTED, _D.DELIVERED, _D.FAILED}),
     _D.UNKNOWN: frozenset({_D.WAITING, _D.ACCEPTED, _D.DELIVERED, _D.FAILED}),
-    _D.ACCEPTED: frozenset({_D.DELIVERED, _D.FAILED, _D.WAITING}),
-    _D.DELIVERED: frozenset({_D.FAILED}),
-    _D.FAILED: frozenset({_D.WAITING}),
+    _D.ACCEPTED: frozenset({_D.DELIVERED, _D.FAILED, _D.WAITING, _D.SENDING, _D.UNKNOWN}),
+    _D.DELIVERED: frozenset({_D.FAILED, _D.SENDING, _D.UNKNOWN, _D.ACCEPTED}),
+    _D.FAILED: frozenset({_D.WAITING, _D.UNKNOWN, _D.ACCEPTED, _D.DELIVERED}),
     _D.EXPIRED: frozenset(),
     _D.CANCELLED: frozenset(),
 }

@@ -44,6 +44,7 @@ from dispatcher.provider import (
     Secret,
     Sender,
     by_status,
+    copy_number,
     mail_address,
     reason,
     slot_value,
@@ -156,9 +157,14 @@ def _substitutions(rendition: Rendition, envelope: Envelope) -> dict[str, str]:
     return found
 
 
+def _marks(envelope: Envelope) -> dict[str, str]:
+    """What every event about this mail echoes: our key and, where it is not the first, the number of the copy."""
+    return {"d": envelope.key, "n": str(envelope.copy)} if envelope.copy > 1 else {"d": envelope.key}
+
+
 def _personalization(rendition: Rendition, envelope: Envelope) -> dict[str, Any]:
     """One recipient. Raises Refused where a value or the address cannot be carried safely."""
-    made: dict[str, Any] = {"to": [{"email": mail_address(envelope.address)}], "custom_args": {"d": envelope.key}}
+    made: dict[str, Any] = {"to": [{"email": mail_address(envelope.address)}], "custom_args": _marks(envelope)}
     if rendition.slots:
         made["substitutions"] = _substitutions(rendition, envelope)
     if envelope.unsubscribe_url:
@@ -245,7 +251,8 @@ class SendGrid:
         """Asks Email Activity for our key, where the account has it; None where it has not."""
         if not self._settings.activity:
             return None
-        query = urlencode({"limit": 1, "query": f"unique_args['d']=\"{envelope.key}\""})
+        marks = " AND ".join(f"unique_args['{name}']=\"{value}\"" for name, value in _marks(envelope).items())
+        query = urlencode({"limit": 1, "query": marks})
         url = f"{self._settings.base_url}/v3/messages?{query}"
         try:
             answer = await self._wire.request("GET", url, headers=self._headers, timeout=self._settings.timeout)
@@ -335,6 +342,7 @@ def _event(entry: dict[str, Any]) -> Event:
         reason=reason(why) if why and kind is not EventType.DELIVERED else "",
         suppresses=suppresses,
         vendor_word=word[:64],
+        copy=copy_number(entry.get("n")),
     )
 
 

@@ -38,7 +38,7 @@ from dispatcher.model.event import Event, EventType, WebhookRequest
 from dispatcher.model.kinds import Channel
 from dispatcher.model.outcome import Accepted, Misconfigured, NotSent, Outcome, OutcomeUnknown, Rejected, Throttled
 from dispatcher.model.rendition import Envelope, Rendition
-from dispatcher.provider import ProviderSettings, Secret, by_status, fill, reason
+from dispatcher.provider import ProviderSettings, Secret, by_status, copy_number, fill, reason
 from dispatcher.wire import Answer, Wire, WireError
 
 SIGNATURE = "x-twilio-signature"
@@ -193,12 +193,13 @@ class Twilio:
         else:
             form["MessagingServiceSid"] = self._settings.messaging_service_sid
         if self._settings.events_url:
-            form["StatusCallback"] = self._callback(envelope.key)
+            form["StatusCallback"] = self._callback(envelope)
         return form
 
-    def _callback(self, key: str) -> str:
+    def _callback(self, envelope: Envelope) -> str:
         url = self._settings.events_url
-        return f"{url}{'&' if '?' in url else '?'}{urlencode({'d': key})}"
+        marks = {"d": envelope.key} | ({"n": str(envelope.copy)} if envelope.copy > 1 else {})
+        return f"{url}{'&' if '?' in url else '?'}{urlencode(marks)}"
 
     async def _post(self, body: bytes) -> Outcome:
         try:
@@ -292,6 +293,7 @@ class Twilio:
             reason=reason(number, code.words if code else "") if number else "",
             suppresses=code.suppresses if code and word in _DEAD else None,
             vendor_word=word[:64],
+            copy=copy_number(query.get("n")),
         )
         return [event]
 

@@ -36,12 +36,14 @@ class Sealer:
     sign: Callable[[str], str] = str
     """Makes the last part of that address from a key (`unsubscribes.signer`)."""
 
-    def seal(self, rows: Sequence[Row[Any]], part: int, in_reply_to: str | None) -> list[Envelope]:
-        """One envelope per row, in order."""
-        return [self._one(row, part, in_reply_to) for row in rows]
+    def seal(
+        self, rows: Sequence[Row[Any]], part: int, in_reply_to: str | None, copies: Sequence[int]
+    ) -> list[Envelope]:
+        """One envelope per row, in order; `copies` are the numbers of their hand-overs."""
+        return [self._one(row, part, in_reply_to, copy) for row, copy in zip(rows, copies, strict=True)]
 
-    def _one(self, row: Row[Any], part: int, in_reply_to: str | None) -> Envelope:
+    def _one(self, row: Row[Any], part: int, in_reply_to: str | None, copy: int) -> Envelope:
         key = key_of(self.ledger_id, self.broadcast_id, row.seq, part)
         values = orjson.loads(row.fields) if row.fields else {}
         link = f"{self.unsubscribe}{self.sign(key)}" if self.unsubscribe else None
-        return Envelope(key, row.address, values, part, in_reply_to, link)
+        return Envelope(key, row.address, values, part, in_reply_to, link, copy)

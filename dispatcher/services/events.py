@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dispatcher.errors import DispatcherError, NotFound
-from dispatcher.ledger import anomalies, claims, events
+from dispatcher.ledger import anomalies, claims, copies, events
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.events import Report
 from dispatcher.ledger.rows import Row
@@ -49,7 +49,7 @@ class _Folded:
     """What a set of posts proves, per broadcast and delivery."""
 
     reports: list[Report] = field(default_factory=list)
-    proofs: dict[int, dict[int, tuple[DeliveryState, str | None]]] = field(default_factory=dict)
+    proofs: dict[int, dict[tuple[int, int | None], copies.Proof]] = field(default_factory=dict)
     keyed: dict[int, set[int]] = field(default_factory=dict)
     suppressed: list[tuple[int, int, str]] = field(default_factory=list)
     done: list[int] = field(default_factory=list)
@@ -89,7 +89,7 @@ def _apply(ctx: Context, posts: Sequence[Row[Any]]) -> None:
 
 def _fold(tx: Tx, broadcast_id: int, folded: _Folded, now: int) -> None:
     proofs = folded.proofs.get(broadcast_id, {})
-    rose = events.fold(tx, broadcast_id, proofs) if proofs else 0
+    rose = copies.fold(tx, broadcast_id, proofs) if proofs else 0
     if rose == len(folded.keyed[broadcast_id]):
         return
     for seq, word in events.misfits(tx, broadcast_id, sorted(folded.keyed[broadcast_id])):
@@ -133,10 +133,10 @@ def _prove(event: Event, broadcast_id: int, seq: int, folded: _Folded) -> None:
     if state is None:
         return
     proofs = folded.proofs.setdefault(broadcast_id, {})
-    known = proofs.get(seq)
+    known = proofs.get((seq, event.copy))
     if known is None or known[0] < state:
         reason = (event.reason or event.vendor_word)[:200] if state is DeliveryState.FAILED else None
-        proofs[seq] = (state, reason)
+        proofs[seq, event.copy] = (state, reason)
 
 
 def _report(account: str, event: Event, ours: tuple[str, int, int] | None) -> Report:

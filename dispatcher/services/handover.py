@@ -6,7 +6,7 @@ somebody proves it.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -56,6 +56,8 @@ class Work:
     window: int
     units: int = 1
     parts: dict[int, str] = field(default_factory=dict)
+    again: Counter[int] = field(default_factory=Counter)
+    """Hand-overs of this work beyond the first, by seq: next parts of a thread, halves of a refused request."""
     finished: list[Finished] = field(default_factory=list)
     retry_after: float | None = None
     came_back: int = 0
@@ -131,11 +133,13 @@ def _follow_up(work: Work, one: Finished) -> None:
         return
     if len(one.seqs) > 1 and all(isinstance(o, Rejected) and o.isolate for o in one.outcomes):
         half = len(one.seqs) // 2
+        work.again.update(one.seqs)
         work.todo.extendleft((list(one.seqs[half:]), list(one.seqs[:half])))
         return
     if one.next_part:
         work.parts[one.request.part] = getattr(sample, "provider_message_id", "")
         work.todo.append(list(one.seqs))
+        work.again.update(one.seqs)
         return
     back = sum(1 for outcome in one.outcomes if outcome.retryable)
     work.came_back += back
@@ -179,7 +183,9 @@ def _seal(ctx: Context, work: Work, chosen: Sequence[list[int]], part: int) -> d
         with ctx.ledger.write() as tx:
             if not leases.suspect(tx, work.claim, seqs[0]):
                 raise LeaseLost
-    envelopes = work.sealer.seal([work.rows[seq] for seq in seqs], part, work.parts.get(part - 1))
+    rows = [work.rows[seq] for seq in seqs]
+    copies = [row.tries + work.again[row.seq] + 1 for row in rows]
+    envelopes = work.sealer.seal(rows, part, work.parts.get(part - 1), copies)
     return dict(zip(seqs, envelopes, strict=True))
 
 

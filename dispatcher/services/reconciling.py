@@ -7,7 +7,8 @@ once leaves a delivery listed; at least once sends it again and says so.
 from collections.abc import Sequence
 from typing import Any
 
-from dispatcher.ledger import anomalies, broadcasts, claims, sweeps
+from dispatcher.ledger import anomalies, broadcasts, claims, copies, sweeps
+from dispatcher.ledger import codes as code_rows
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
 from dispatcher.log import get
@@ -16,6 +17,7 @@ from dispatcher.model.kinds import Channel, Policy
 from dispatcher.model.outcome import Accepted, Outcome, OutcomeUnknown, Rejected
 from dispatcher.model.states import DeliveryState
 from dispatcher.provider import AnswersQueries
+from dispatcher.services import codes
 from dispatcher.services.context import Context
 from dispatcher.services.envelopes import Sealer
 from dispatcher.services.outcomes import state_after
@@ -65,9 +67,10 @@ async def _ask(ctx: Context, channel: Channel, row: Row[Any]) -> Outcome | None:
         rendition = broadcasts.rendition(tx, row.rendition_id)
         batch = claims.rows(tx, row.broadcast_id, row.no, broadcast.audience_version_id, channel)
         proved = claims.accepted_parts(tx, row.broadcast_id, row.no)
-    mine = [one for one in batch if one.seq == row.seq]
+        bound = code_rows.of_batch(tx, row.broadcast_id, row.no)
+    mine = codes.filled([one for one in batch if one.seq == row.seq], bound)
     sealer = Sealer(ctx.ledger_id, row.broadcast_id, broadcast.purpose)
-    envelope = sealer.seal(mine, row.part, proved.get(row.part - 1))[0]
+    envelope = sealer.seal(mine, row.part, proved.get(row.part - 1), [row.tries])[0]
     return await account.provider.lookup(rendition, envelope, since=from_ms(row.started_at))
 
 
@@ -84,7 +87,7 @@ def _decide(ctx: Context, row: Row[Any], answer: Outcome | None) -> None:
         elif isinstance(answer, Rejected):
             _settle(tx, row, DeliveryState.FAILED, answer.reason)
         elif row.policy == Policy.AT_LEAST_ONCE and row.control == "released" and row.expires_at > now:
-            _settle(tx, row, DeliveryState.WAITING, sweeps.LOST)  # so it goes out, or is unknown again when all ends
+            copies.send_again(tx, row.broadcast_id, [row.seq], DeliveryState.UNKNOWN, sweeps.LOST)
             anomalies.add(
                 tx, "possible repeat", sweeps.LOST, now, account=row.account, broadcast_id=row.broadcast_id, seq=row.seq
             )

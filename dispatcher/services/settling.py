@@ -1,13 +1,14 @@
 """A person decides: what stays unknown is sent again or left; what failed is tried again."""
 
 from dispatcher.errors import Refused, TooLate
-from dispatcher.ledger import anomalies, broadcasts, controls, sweeps
+from dispatcher.ledger import anomalies, broadcasts, codes, controls, copies, sweeps
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast, broadcast_id
 from dispatcher.model.clock import to_ms
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState, ControlState, DeliveryState
 from dispatcher.people import Right, require
+from dispatcher.services import succession
 from dispatcher.services.context import Context
 
 BY_PERSON = "sent again by a person"
@@ -27,7 +28,7 @@ def settle(ctx: Context, actor: Person, ref: str, decision: str, reason: str) ->
             sweeps.explain_rows(tx, broadcast.id, seqs, LEFT_BY_PERSON)
         elif seqs:
             _reopen(ctx, tx, broadcast)
-            sweeps.settle_rows(tx, broadcast.id, seqs, DeliveryState.UNKNOWN, DeliveryState.WAITING, sweeps.LOST)
+            copies.send_again(tx, broadcast.id, seqs, DeliveryState.UNKNOWN, sweeps.LOST)
             for seq in seqs:
                 anomalies.add(tx, "possible repeat", BY_PERSON, now, broadcast_id=broadcast.id, seq=seq)
         broadcasts.note_act(
@@ -44,9 +45,10 @@ def retry(ctx: Context, actor: Person, ref: str) -> int:
     with ctx.ledger.write() as tx:
         broadcast = broadcasts.get(tx, broadcast_id(ref), lock=True)
         seqs = sweeps.in_state(tx, broadcast.id, DeliveryState.FAILED)
+        seqs = sorted(set(seqs) - codes.given_back(tx, broadcast.id, seqs))
         if seqs:
             _reopen(ctx, tx, broadcast)
-            sweeps.settle_rows(tx, broadcast.id, seqs, DeliveryState.FAILED, DeliveryState.WAITING, None)
+            copies.send_again(tx, broadcast.id, seqs, DeliveryState.FAILED, None)
         broadcasts.note_act(
             tx, "retried", now, person_id=actor.id, broadcast_id=broadcast.id, detail=f"{len(seqs)} failed"
         )
@@ -60,6 +62,7 @@ def _reopen(ctx: Context, tx: Tx, broadcast: Broadcast) -> None:
         raise TooLate(
             f"{broadcast.ref} is past its expiry.", mend="Draft a new broadcast for those who were not reached."
         )
+    succession.require_not_over(ctx, tx, broadcast)
     if broadcast.state not in (BroadcastState.DONE, BroadcastState.RELEASED):
         raise Refused(f"{broadcast.ref} is {broadcast.state}.", mend="Only a sent broadcast can go on.")
     controls.move(tx, broadcast.id, ControlState.RELEASED, to_ms(ctx.clock.now()))

@@ -1,6 +1,6 @@
 """A batch that is not what was approved: its channel is stopped and the difference is shown."""
 
-from dispatcher.ledger import anomalies, broadcasts, claims, controls
+from dispatcher.ledger import anomalies, broadcasts, claims, controls, sweeps
 from dispatcher.ledger.claims import Claim
 from dispatcher.log import get
 from dispatcher.model.clock import to_ms
@@ -15,6 +15,7 @@ def stop(ctx: Context, claim: Claim) -> None:
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
         controls.halt(tx, claim.broadcast_id, claim.channel, WHY, now)
+        sweeps.leave_repeats(tx, claim.broadcast_id, claim.channel)
         anomalies.add(tx, "tampered batch", f"batch {claim.no}", now, broadcast_id=claim.broadcast_id)
         broadcasts.note_act(
             tx, "stopped", now, door="program", broadcast_id=claim.broadcast_id, channel=claim.channel, detail=WHY

@@ -28,6 +28,7 @@ class Vendor:
     def __init__(self, machine, channel, post):
         self.machine, self.channel, self._post = machine, channel, post
         self.told = Counter()
+        self.copies = {}
         self.seen_at = {}
         self.began = []
         self.answered = {}
@@ -37,6 +38,8 @@ class Vendor:
     async def send(self, rendition, envelopes, *, expires_at):
         dice, now = self.machine.dice, self.machine.now
         self.began += [(now, e.key) for e in envelopes]
+        for envelope in envelopes:
+            self.copies.setdefault(envelope.key, []).append(envelope.copy)
         fate = dice.choices(list(FATES), list(FATES.values()))[0]
         way = dice.uniform(TIMEOUT, LONGEST_WAY) if fate == "slow" else dice.uniform(0.01, 0.4)
         if fate in ("good", "lost after", "slow"):
@@ -49,7 +52,7 @@ class Vendor:
             if not _refused(envelope):
                 self.told[envelope.key] += 1
                 self.seen_at.setdefault(envelope.key, self.machine.now + self.machine.dice.uniform(0, LONGEST_LAG))
-                self._plan_events(envelope.key)
+                self._plan_events(envelope.key, envelope.copy)
 
     def _answers(self, fate, envelopes):
         match fate:
@@ -62,15 +65,15 @@ class Vendor:
                 return [NotSent("refused")] * len(envelopes)
         return [OutcomeUnknown("no answer")] * len(envelopes)
 
-    def _plan_events(self, key):
+    def _plan_events(self, key, copy):
         dice = self.machine.dice
         if dice.random() < 0.5:
             return
         words = ["processed", "delivered"] + (["bounced"] if dice.random() < 0.1 else [])
-        self.final[key] = words[-1]
+        self.final.setdefault(key, {})[copy] = words[-1]
         for word in words + ([dice.choice(words)] if dice.random() < 0.3 else []):
             self._events += 1
-            event = {"id": f"{key}/{word}", "key": key, "word": word}
+            event = {"id": f"{key}/{copy}/{word}", "key": key, "copy": copy, "word": word}
             self.machine.at(
                 self.machine.now + dice.uniform(0.1, LONGEST_EVENT), lambda event=event: self._post(self, [event])
             )
@@ -79,7 +82,7 @@ class Vendor:
         pass
 
     def parse(self, request):
-        return [Event(e["id"], EventType(e["word"]), e["key"], None) for e in json.loads(request.body)]
+        return [Event(e["id"], EventType(e["word"]), e["key"], None, copy=e["copy"]) for e in json.loads(request.body)]
 
 
 class Lister(Vendor):

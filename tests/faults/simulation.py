@@ -23,6 +23,8 @@ from dispatcher.model.clock import to_ms
 from dispatcher.model.event import WebhookRequest
 from dispatcher.model.kinds import Channel, Policy
 from dispatcher.model.states import DeliveryState
+from dispatcher.policy.concurrency import Concurrency
+from dispatcher.policy.limits import Limits
 from dispatcher.provider import ProviderSettings
 from dispatcher.services import dispatch, events, ticking
 from dispatcher.services.context import Account
@@ -73,6 +75,7 @@ class Simulation:
         try:
             return history.play()
         finally:
+            self.mark = history.mark()
             history.ledger.close()
 
 
@@ -109,8 +112,16 @@ class History:
         self.machine.run(until=LONGEST, done=self._over)
         return self._judge()
 
+    def mark(self):
+        """What two plays of one history have in common, and hardly any two histories."""
+        machine = self.machine
+        return (machine.steps, machine.deaths, machine.naps, round(machine.now, 6), machine.dice.random())
+
     def _context(self, process):
-        return dataclasses.replace(self.outside, ledger=process.ledger, host=process.name)
+        return dataclasses.replace(
+            self.outside, ledger=process.ledger, host=process.name, concurrency=Concurrency(),
+            limits=Limits("", self.machine.clock, prefix="", share=1),
+        )  # fmt: skip
 
     async def _worker(self, process):
         ctx = self._context(process)
@@ -217,9 +228,16 @@ class History:
             self.wrong.append(f"{word}, but nobody was told")
         if told and state in (DeliveryState.WAITING, DeliveryState.CANCELLED, DeliveryState.EXPIRED):
             self.wrong.append(f"{word}, but was told")
-        final = {"delivered": DeliveryState.DELIVERED, "bounced": DeliveryState.FAILED}.get(vendor.final.get(key, ""))
+        final = _last_word(vendor.copies.get(key, [0]), vendor.final.get(key, {}))
         if final is not None and state is not final:
             self.wrong.append(f"{word}, but the last word about it is {final.name.lower()}")
+
+
+def _last_word(copies, words):
+    """What the last words about each copy come to: one that arrived is enough, else the newest copy counts."""
+    if "delivered" in words.values():
+        return DeliveryState.DELIVERED
+    return DeliveryState.FAILED if words.get(max(copies)) == "bounced" else None
 
 
 class _Silence:
@@ -238,7 +256,7 @@ def place():
 
 
 def search(first, count, *, enough=1, seconds=3600.0):
-    """Play seeds until `enough` of them went wrong: ({seed: what}, seeds played, seconds)."""
+    """Play seeds until `enough` went wrong: which were bad and why, how many were played, the mark of the last."""
     began, bad, played = time.monotonic(), {}, 0
     with place() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -251,7 +269,9 @@ def search(first, count, *, enough=1, seconds=3600.0):
                 bad[seed] = wrong[:5]
             if len(bad) >= enough or time.monotonic() - began > seconds:
                 break
-    return bad, played, time.monotonic() - began
+    return {
+        "bad": bad, "played": played, "seconds": round(time.monotonic() - began, 1), "last": simulation.mark,
+    }  # fmt: skip
 
 
 def main():
@@ -261,9 +281,9 @@ def main():
     parser.add_argument("--enough", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=3600)
     asked = parser.parse_args()
-    bad, played, seconds = search(asked.first, asked.seeds, enough=asked.enough, seconds=asked.seconds)
-    json.dump({"bad": bad, "played": played, "seconds": round(seconds, 1)}, sys.stdout)
-    sys.exit(bool(bad))
+    found = search(asked.first, asked.seeds, enough=asked.enough, seconds=asked.seconds)
+    json.dump(found, sys.stdout)
+    sys.exit(bool(found["bad"]))
 
 
 if __name__ == "__main__":

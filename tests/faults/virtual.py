@@ -20,6 +20,20 @@ class Crash(BaseException):
     """This process is dead."""
 
 
+class NumberedTask(tasks._PyTask):
+    """A task whose place in a set is its number and not its address, so that a seed plays the same way anywhere.
+
+    In Python: those in C crash the interpreter when the collector meets one of a process that died half way (3.11).
+    """
+
+    def __init__(self, machine, work, **more):
+        self._number = next(machine.numbers)
+        super().__init__(work, **more)
+
+    def __hash__(self):
+        return self._number
+
+
 class VirtualLoop(BaseEventLoop):
     """asyncio's own loop without a selector: time is the machine's, and nothing ever waits."""
 
@@ -28,8 +42,7 @@ class VirtualLoop(BaseEventLoop):
         self._machine = machine
         self._selector = self
         self.set_exception_handler(lambda loop, context: None)
-        # Tasks in C crash the interpreter when the collector meets those of a process that died half way (3.11).
-        self.set_task_factory(lambda loop, work, **more: tasks._PyTask(work, loop=loop, **more))
+        self.set_task_factory(lambda loop, work, **more: NumberedTask(machine, work, loop=loop, **more))
 
     def select(self, timeout):
         return []
@@ -142,6 +155,7 @@ class Machine:
         self._rates, self._naps = (crash, freeze), naps
         self._planned = []
         self._order = itertools.count()
+        self.numbers = itertools.count()
         self.clock = VirtualClock(self)
         self.look = lambda: None
 
