@@ -23,11 +23,14 @@ Rows = Iterator[dict[str, Any]]
 @pass_session
 def look(session: Session, ref: str | None) -> None:
     """Every sum of a broadcast and why; without REF, the newest broadcasts."""
-    from dispatcher.services import accounting
+    from dispatcher.services import accounting, breakglass
 
     if ref is None:
         found = [shown(one) for one in accounting.recent(session.ctx)]
-        show(session, {"broadcasts": found}, lambda: _list_words(found))
+        reviews = breakglass.open_reviews(session.ctx)
+        for one in reviews:
+            say(session, f"! {one['ref']} went by break-glass: dispatcher broadcast review {one['ref']} --reason TEXT")
+        show(session, {"broadcasts": found, "reviews": reviews}, lambda: _list_words(found))
         return
     view = accounting.show(session.ctx, ref).as_dict()
     show(session, view, lambda: view_words(view))

@@ -45,6 +45,16 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
+class Warned:
+    """A warning of the check: the rule and what it said, who let it pass and why; nobody: it went as it was."""
+
+    rule: str
+    what: str
+    by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """What was said, one rendition: label (`email · en`) and its text with slots named."""
 
@@ -89,6 +99,7 @@ class Story:
     spreads: tuple[Spread, ...] = ()
     acts: tuple[Act, ...] = ()
     words: tuple[Words, ...] = ()
+    warnings: tuple[Warned, ...] = ()
     proofs: tuple[Proof, ...] = ()
 
     @property

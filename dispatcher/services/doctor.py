@@ -22,9 +22,10 @@ from dispatcher import resources
 from dispatcher.compose.catalogue import Catalogue
 from dispatcher.embedded import broker, urls
 from dispatcher.errors import DispatcherError
-from dispatcher.ledger import accounts, engine, meta, migrate
+from dispatcher.ledger import accounts, approvals, engine, meta, migrate
 from dispatcher.ledger.engine import Ledger
 from dispatcher.log import redact
+from dispatcher.model.broadcast import broadcast_ref
 from dispatcher.model.clock import Clock, SystemClock
 from dispatcher.provider import ReportsEvents
 from dispatcher.services.context import Account, is_loopback
@@ -226,10 +227,14 @@ def _inside(this: _Round, ledger: Ledger) -> Iterator[Finding]:
     """What the ledger remembers: a hold, and accounts that were stopped or are broken."""
     with ledger.read() as tx:
         why, epoch, states = meta.get(tx, "hold"), meta.get(tx, "epoch"), accounts.states(tx)
+        unreviewed = [broadcast_ref(row.broadcast_id) for row in approvals.reviews(tx)]
     if why:
         yield Finding("hold", Health.FAIL, f"The ledger sends nothing. {why}", 'dispatcher hold release --reason "…"')
     else:
         yield _ok("hold", f"none, epoch {epoch}")
+    for ref in unreviewed:
+        mend = f"Another approver: dispatcher broadcast review {ref} --reason TEXT"
+        yield Finding("review", Health.WARN, f"{ref} was released by break-glass and not looked at since.", mend)
     this.troubled = {n: f"{row.state}: {redact(row.reason)}" for n, row in states.items() if row.state != accounts.OPEN}
 
 

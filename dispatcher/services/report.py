@@ -10,7 +10,7 @@ from dispatcher.ledger.engine import Tx
 from dispatcher.model.clock import to_ms
 from dispatcher.model.rendition import Rendition
 from dispatcher.reporting import page, sums
-from dispatcher.reporting.story import Act, Moment, Proof, Spread, Story, Sums, Words
+from dispatcher.reporting.story import Act, Moment, Proof, Spread, Story, Sums, Warned, Words
 from dispatcher.services import accounting
 from dispatcher.services.accounting import BroadcastView
 from dispatcher.services.context import Context
@@ -53,6 +53,9 @@ def story(ctx: Context, ref: str, *, proofs: Sequence[Proof] = ()) -> Story:
         spreads=spreads,
         acts=_acts(view),
         words=words,
+        warnings=tuple(
+            dict.fromkeys(Warned(one.code, one.what, one.overridden_by, one.reason) for one in view.warnings)
+        ),
         proofs=tuple(proofs),
     )
 

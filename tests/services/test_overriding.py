@@ -4,7 +4,7 @@ import pytest
 
 from dispatcher.errors import IllegalTransition, NotPermitted, Refused
 from dispatcher.model.kinds import Mode
-from dispatcher.services import accounting, approval, checking, drafting, overriding, sending
+from dispatcher.services import accounting, approval, checking, drafting, overriding, report, sending
 from tests.services.desk import Desk
 
 SOON = {"effect": "You could not order from us. We will write to you again soon."}
@@ -113,3 +113,11 @@ def test_another_warning_under_the_same_code_is_open_again(desk):
     assert not warnings(desk, made)["W-OLD"].is_open
     desk.listed("customers", 5, number=4)
     assert warnings(desk, made)["W-OLD"].is_open
+
+
+def test_the_report_tells_what_was_let_pass_and_what_was_not(desk, tmp_path):
+    made = desk.submitted(facts=SOON | {"change": "From now on we write to you shortly when our shop stops."})
+    overriding.override(desk.ctx, desk.ben, made.ref, ["L05"], "it cannot be said better")
+    page = report.write_report(desk.ctx, made.ref, tmp_path / "out").read_text(encoding="utf-8")
+    assert "What the check warned of" in page
+    assert "it cannot be said better" in page
