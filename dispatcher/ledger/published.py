@@ -10,12 +10,11 @@ from dispatcher.model.fact import Fact, FactKind
 from dispatcher.model.kinds import FactState
 
 _GONE_OUT = (
-    "b.mode = 'live' AND b.release_at <= :now AND (b.state IN ('released', 'done') OR EXISTS"
+    "(b.relation IS NULL OR b.relation NOT IN ('test', 'notice')) AND b.mode = 'live' AND b.release_at <= :now AND (b.state IN ('released', 'done') OR EXISTS"
     " (SELECT 1 FROM control c WHERE c.broadcast_id = b.id AND c.started_at IS NOT NULL))"
 )
-"""Released in time; of what was stopped, paused or ran out only what had begun to go out."""
+"""Released in time; of what was stopped, paused or ran out only what had begun to go out. No tests."""
 _PUBLIC = "i.visibility = 'public' AND i.mode = 'live'"
-_MOVES = ("phase changed", "closed", "promised")
 
 
 def broadcasts_of_incidents(tx: Tx, now: int, limit: int) -> Sequence[Row[Any]]:
@@ -35,11 +34,10 @@ def broadcasts_of_incidents(tx: Tx, now: int, limit: int) -> Sequence[Row[Any]]:
 
 
 def moves(tx: Tx, incident_id: int) -> Sequence[Row[Any]]:
-    """When the phase or the promise changed and by whom, the oldest first: id, at, verb, person_id, door, detail."""
-    names = ", ".join(f"'{verb}'" for verb in _MOVES)
+    """When the phase changed and by whom, the oldest first: id, at, verb, person_id, door, detail."""
     return tx.all(
-        f"SELECT id, at, verb, person_id, door, detail FROM act WHERE incident_id = :i AND verb IN ({names})"
-        " ORDER BY at, id",
+        "SELECT id, at, verb, person_id, door, detail FROM act WHERE incident_id = :i"
+        " AND verb IN ('phase changed', 'closed') ORDER BY at, id",
         i=incident_id,
     )
 

@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Any
 
 from dispatcher.compose.facts import read_value
-from dispatcher.ledger import broadcasts, documents, incidents, published
+from dispatcher.ledger import broadcasts, documents, incidents, promises, published
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import Broadcast
@@ -22,6 +22,7 @@ from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.fact import FactKind, ServiceState
 from dispatcher.model.incident import Incident, Phase
 from dispatcher.model.kinds import Channel, Mode
+from dispatcher.model.promise import Circle, PromiseKind
 from dispatcher.model.states import BroadcastState
 from dispatcher.people import PROGRAM
 from dispatcher.reporting.public.publication import Publication, PublicIncident, Publisher, Sent, Text, Update
@@ -38,12 +39,11 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s")
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """A phase or a promise, and from when on the public may know it."""
+    """A phase, and from when on the public may know it."""
 
     at: datetime
     ref: str
-    phase: Phase | None
-    promise: datetime | None
+    phase: Phase
     by_person: bool
 
 
@@ -94,8 +94,10 @@ def _incident(tx: Tx, number: int, rows: Sequence[Row[Any]]) -> PublicIncident:
     incident = incidents.get(tx, number)
     words = [broadcasts.get(tx, row.id) for row in rows]
     words.sort(key=lambda one: (_released(one), one.id))
-    moves = list(_moves(incident, published.moves(tx, number), words))
-    updates = [_update(tx, one, _phase_at(incident, moves, _released(one))) for one in words]
+    acts = published.moves(tx, number)
+    moves = _in_force(list(_moves(incident, acts, words)))
+    first = _named(acts[0].detail.partition(" to ")[0]) or Phase.INVESTIGATING if acts else incident.phase
+    updates = [_update(tx, one, _phase_at(first, moves, _released(one))) for one in words]
     updates += _wordless(moves, updates)
     updates.sort(key=lambda one: (one.at, one.ref), reverse=True)
     return PublicIncident(
@@ -103,7 +105,7 @@ def _incident(tx: Tx, number: int, rows: Sequence[Row[Any]]) -> PublicIncident:
         severity=incident.severity,
         updates=tuple(updates),
         services=_services(tx, words),
-        next_update_at=_promise(incident, moves),
+        next_update_at=_promise(tx, incident),
     )
 
 
@@ -113,7 +115,7 @@ def _released(broadcast: Broadcast) -> datetime:
 
 
 def _moves(incident: Incident, acts: Sequence[Row[Any]], words: Sequence[Broadcast]) -> Iterator[_Move]:
-    """Each change of phase or promise with the instant from which it is public, if it ever became so."""
+    """Each change of phase with the instant from which it is public, if it ever became so."""
     for act in acts:
         at = from_ms(int(act.at))
         by_person = bool(act.person_id) and act.door != "signal"
@@ -121,34 +123,29 @@ def _moves(incident: Incident, acts: Sequence[Row[Any]], words: Sequence[Broadca
         known_at = at if by_person else next(later, None)
         if known_at is None:
             continue
-        promise = _instant(act.detail) if act.verb == "promised" else None
-        yield _Move(known_at, f"{incident.ref}-{act.id}", _phase_of(act), promise, by_person)
+        if phase := _phase_of(act):
+            yield _Move(known_at, f"{incident.ref}-{act.id}", phase, by_person)
+
+
+def _in_force(moves: Sequence[_Move]) -> list[_Move]:
+    """Without those that were overtaken before they became public."""
+    return [move for place, move in enumerate(moves) if all(later.at > move.at for later in moves[place + 1 :])]
 
 
 def _phase_of(act: Row[Any]) -> Phase | None:
-    """The phase that an act led to; None where it was about something else."""
+    """The phase that an act led to. For the public a closed incident is a resolved one."""
     if act.verb == "closed":
         return Phase.RESOLVED
-    if act.verb != "phase changed":
-        return None
-    word = act.detail.rpartition(" to ")[2]
+    return _named(act.detail.rpartition(" to ")[2])
+
+
+def _named(word: str) -> Phase | None:
     return next((phase for phase in Phase if phase.value == word), None)
 
 
-def _instant(words: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(words.split()[-1]) if words.split() else None
-    except ValueError:
-        return None
-    return found if found is not None and found.tzinfo else None
-
-
-def _phase_at(incident: Incident, moves: Sequence[_Move], at: datetime) -> Phase:
-    """The phase that was public at an instant; before any change that is known, the first one."""
-    known = [move.phase for move in moves if move.phase is not None and move.at <= at]
-    if known:
-        return known[-1]
-    return Phase.INVESTIGATING if any(move.phase for move in moves) or not incident.is_open else incident.phase
+def _phase_at(first: Phase, moves: Sequence[_Move], at: datetime) -> Phase:
+    """The phase that was public at an instant: the one it was opened with, until a change became public."""
+    return [first, *(move.phase for move in moves if move.at <= at)][-1]
 
 
 def _wordless(moves: Sequence[_Move], updates: Sequence[Update]) -> Iterator[Update]:
@@ -158,18 +155,17 @@ def _wordless(moves: Sequence[_Move], updates: Sequence[Update]) -> Iterator[Upd
     spoken = sorted(updates, key=lambda one: one.at)
     for move in moves:
         phase = next((one.phase for one in reversed(spoken) if one.at < move.at), phase)
-        if move.phase is not None and move.by_person and move.at > first and move.phase is not phase:
+        if move.by_person and move.at > first and move.phase is not phase:
             spoken = sorted([*spoken, told := Update(move.ref, move.at, move.phase)], key=lambda one: one.at)
             yield told
 
 
-def _promise(incident: Incident, moves: Sequence[_Move]) -> datetime | None:
-    """The promise that stands, if the public may know it."""
-    if incident.next_update_at is None or not incident.is_open:
+def _promise(tx: Tx, incident: Incident) -> datetime | None:
+    """What customers were promised: by a person, or in words that were released; not what only a signal set."""
+    running = promises.running(tx, incident.id).get(Circle.CUSTOMERS)
+    if running is None or running.kind is not PromiseKind.PROMISE or not incident.is_open:
         return None
-    known = [move.promise for move in moves if move.promise is not None]
-    close = known and abs((known[-1] - incident.next_update_at).total_seconds()) < 60  # told to the minute
-    return incident.next_update_at if close else None
+    return running.due_at if running.made_by or running.told_by else None
 
 
 def _update(tx: Tx, broadcast: Broadcast, phase: Phase) -> Update:

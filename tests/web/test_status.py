@@ -49,7 +49,12 @@ def test_what_was_released_is_shown_and_nothing_internal(serve, world):
     ref = published(world)
     site = serve(world.ctx)
     (told,) = summary(site)["incidents"]
-    assert (told["id"], told["name"], told["status"], told["impact"]) == (ref, "Orders stopped", "investigating", "major")
+    assert (told["id"], told["name"], told["status"], told["impact"]) == (
+        ref,
+        "Orders stopped",
+        "investigating",
+        "major",
+    )
     code, headers, page = site.ask("GET", "/status/")
     assert code == 200
     assert headers["content-type"] == "text/html; charset=utf-8"
@@ -104,7 +109,10 @@ def test_a_reader_who_has_it_is_told_so_and_a_head_has_no_body(serve, world):
     site = serve(world.ctx)
     code, headers, said = site.ask("GET", "/status/api/v2/components.json")
     assert headers["cache-control"].startswith("public")
-    assert site.ask("GET", "/status/api/v2/components.json", headers={"If-None-Match": f'"x", W/{headers["etag"]}'})[0] == 304
+    assert (
+        site.ask("GET", "/status/api/v2/components.json", headers={"If-None-Match": f'"x", W/{headers["etag"]}'})[0]
+        == 304
+    )
     code, head, body = site.ask("HEAD", "/status/api/v2/components.json")
     assert (code, body, head["content-length"]) == (200, b"", str(len(said)))
     assert site.ask("GET", "/status")[0] == 308
