@@ -25,6 +25,7 @@ NOUNS = {
     "template": ("dispatcher.cli.template", "List, read and lint message templates."),
     "incident": ("dispatcher.cli.incident", "What happened: open, update, promise, close."),
     "fact": ("dispatcher.cli.fact", "What is known about an incident, and how surely."),
+    "reminder": ("dispatcher.cli.reminder", "What is owed to whom: list, snooze, ack, hand over, rota."),
     "broadcast": ("dispatcher.cli.broadcast", "Draft, check, approve, send and account for a message."),
     "signal": ("dispatcher.cli.signal", "Incident tools: their secrets, what they posted, once more."),
     "playbook": ("dispatcher.cli.playbook", "What a signal opens, promises and drafts."),

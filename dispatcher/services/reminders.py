@@ -53,6 +53,12 @@ def listing(ctx: Context, *, incident: str = "", ended_too: bool = False) -> lis
         return rows.reminders(tx, incident_id=number, open_only=not ended_too)
 
 
+def one(ctx: Context, ref: str) -> Reminder:
+    """One reminder."""
+    with ctx.ledger.read() as tx:
+        return rows.reminder(tx, reminder_id(ref))
+
+
 def snooze(ctx: Context, actor: Person, ref: str, span: timedelta) -> Reminder:
     """Be reminded again after `span`; nothing about this promise comes sooner, and the promise does not move."""
     require(actor, Right.INCIDENT)

@@ -1,0 +1,93 @@
+"""`incident` and `reminder` as people call them."""
+
+import time_machine
+
+from tests.cli.conftest import EXAMPLE
+
+NEW = "changed=Card payments work again."
+
+
+def test_an_incident_shows_its_clocks_and_how_well_the_word_was_kept(staffed):
+    opened = staffed("incident", "open", "Orders stopped", "--severity", "critical", "--next-update", "in 20m",
+                     "--service", "online orders@Scotland", "--as", "Ana")  # fmt: skip
+    assert opened.out == "INC-1\n"
+    plain = staffed("incident", "show", "INC-1", "--json").json
+    kinds = {one["clock"]: one["kind"] for one in plain["clocks"]}
+    assert kinds["customers"] == "promise"
+    assert set(kinds) == {"customers", "employees", "suppliers", "press", "executives"}
+    assert plain["first_word_minutes"] is None
+    assert plain["promises"] == {"kept": 0, "missed": 0, "moved": 0, "running": 5}
+    services = next(f for f in plain["facts"] if f["name"] == "services")
+    assert "Scotland" in str(services["value"])
+    words = staffed("incident", "show", "INC-1").out
+    assert "promises kept 0, missed 0, moved 0" in words
+
+
+def test_a_promise_goes_to_a_circle_and_may_announce_an_interval(staffed):
+    staffed("incident", "open", "Orders stopped", "--as", "Ana")
+    made = staffed("incident", "promise", "INC-1", "in 4h", "--to", "suppliers", "--every", "4h", "--as", "Ana")
+    assert "the next word to suppliers by" in made.out
+    verbs = [e["verb"] for e in staffed("incident", "show", "INC-1", "--json").json["timeline"]]
+    assert verbs[-2:] == ["promised to suppliers", "interval announced"]
+    assert staffed("incident", "promise", "INC-1", "in 4h", "--to", "aliens", "--as", "Ana").code == 2
+
+
+def test_reminders_are_listed_snoozed_acknowledged_and_handed_over(staffed):
+    staffed("incident", "open", "Orders stopped", "--severity", "minor", "--next-update", "in 20m", "--as", "Ana")
+    listed = staffed("reminder", "list", "--json", "--incident", "INC-1").json["reminders"]
+    mine = [r for r in listed if r["clock"] == "customers"]
+    assert [r["step"] for r in mine] == ["early", "due", "late_5", "late_15", "late_30"]
+    assert {r["state"] for r in mine} == {"waiting"}
+    assert all(r["due_at"].endswith("Z") for r in mine)
+    ref = mine[0]["ref"]
+    assert staffed("reminder", "snooze", ref, "--for", "30m", "--as", "Ana").code == 0
+    later = staffed("reminder", "list", "--json").json["reminders"]
+    assert next(r for r in later if r["ref"] == ref)["due_at"] > mine[0]["due_at"]
+    assert staffed("reminder", "ack", ref, "--as", "Ana").code == 4, "nobody was told yet"
+    handed = staffed("reminder", "hand-over", ref, "--to", "Olu", "--as", "Ana")
+    assert handed.code == 0, handed.err
+    assert staffed("reminder", "snooze", "R-999", "--as", "Ana").code != 0
+
+
+def test_the_rota_is_set_and_shown(staffed):
+    assert staffed("reminder", "rota").out == "Nobody is on the rota.\n"
+    assert staffed("reminder", "rota", "Olu", "Ana", "--as", "Ana").out == "Olu\nAna\n"
+    assert staffed("reminder", "rota", "--json").json == {"rota": ["Olu", "Ana"]}
+    assert staffed("reminder", "rota", "--nobody", "--as", "Ana").out == "Nobody is on the rota.\n"
+
+
+def test_regulators_clocks_run_beside_the_others(staffed):
+    staffed("incident", "open", "Data taken", "--as", "Ana")
+    began = staffed("incident", "duty", "INC-1", "nis2", "--since", "2026-11-20T08:00+00:00", "--as", "Ana", "--json")
+    assert [c["clock"] for c in began.json["clocks"]] == ["nis2_warning", "nis2_notice", "nis2_final"]
+    assert staffed("incident", "duty", "INC-1", "gdpr", "--since", "2026-11-20T08:00", "--as", "Ana").code == 2
+    done = staffed("incident", "duty", "INC-1", "nis2_final", "--done", "Report 7", "--as", "Ana", "--json")
+    assert done.json["clocks"][0]["state"] == "kept"
+
+
+def test_the_draft_of_still_working_wants_something_new_and_is_only_a_draft(drafted):
+    """Nothing is sent by it; the same facts again make no draft."""
+    refused = drafted("incident", "still", "INC-1", "--audience", "customers", "--fact", NEW, "--as", "Ben")
+    assert refused.code != 0, "an approver drafts nothing"
+    made = drafted("incident", "still", "INC-1", "--audience", "customers", "--fact", NEW, "--as", "Ana", "--json").json
+    assert (made["state"], made["template"]) == ("draft", "outage-update")
+    assert made["next_update_at"]
+
+
+def test_without_news_there_is_no_draft(staffed, people_csv):
+    staffed("audience", "import", people_csv, "--into", "customers", "--region", "GB", "--as", "Ana")
+    staffed("incident", "open", "Orders stopped", "--as", "Ana")
+    refused = staffed("incident", "still", "INC-1", "--as", "Ana")
+    assert refused.code == 4
+    assert "Nothing is new" in refused.err
+
+
+def test_a_brief_counts_the_days_of_a_long_incident(staffed, people_csv):
+    with time_machine.travel("2026-11-20T08:00Z", tick=False) as travel:
+        staffed("audience", "import", people_csv, "--into", "customers", "--region", "GB", "--as", "Ana")
+        staffed("incident", "open", "Orders stopped", "--severity", "critical", "--as", "Ana")
+        travel.move_to("2026-11-23T09:30Z")
+        staffed("fact", "set", "INC-1", "--facts", EXAMPLE, "--as", "Ana")
+        made = staffed("incident", "still", "INC-1", "--as", "Ana", "--json").json
+    assert made["template"] == "daily-brief"
+    assert made["next_update_at"] == "2026-11-23T17:00:00Z"
