@@ -190,6 +190,7 @@ def suppressed_since(tx: Tx, channel: str, scope: str, mark: int) -> dict[str, s
 
 def suppress(tx: Tx, broadcast_id: int, no: int, reasons: dict[int, str]) -> None:
     """Waiting deliveries of one batch whose address asked for no more, by seq; who may have been told is unknown."""
+    lock_batches(tx, broadcast_id, [no])  # or the recount would not see what another transaction is changing
     told = "EXISTS (SELECT 1 FROM copy c WHERE c.broadcast_id = :b AND c.seq = delivery.seq AND c.state = 4)"
     tx.change_by(
         f"UPDATE delivery SET state = CASE WHEN {told} THEN 4 ELSE 1 END,"
