@@ -88,10 +88,10 @@ async def _lane(ctx: Context, channel: Channel, halting: Callable[[], bool]) -> 
 
 
 def _claim(ctx: Context, channel: Channel) -> Claim | None:
-    now = to_ms(ctx.clock.now())
     owner = f"{ctx.host}/{os.getpid()}"
     lease = ctx.settings.dispatch.lease_seconds * 1000
     with ctx.ledger.write() as tx:
+        now = to_ms(ctx.clock.now())
         return claims.claim(tx, channel, owner, now, now - lateness_ms(ctx), lease)
 
 

@@ -229,10 +229,11 @@ def _intend(
 ) -> tuple[list[tuple[Request, list[int]]], float]:
     """The intent transaction: under the locked control row, take out who has opted out, then write whom we call.
 
-    Also when it was written, by the monotonic clock, before the commit.
+    Also when it was written, by the monotonic clock, before the commit. It is dated when the ledger let us in, not
+    when we asked: the settle time counts from here, and whoever waited or slept at the door may be past the expiry.
     """
-    now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
+        now = to_ms(ctx.clock.now())
         if not claims.may_send(tx, work.claim, now):
             work.halted = True
             return [], 0.0
