@@ -88,6 +88,11 @@ class Arena(Stage):
         self._ends.callback(self.proxy.close)
         return SimpleNamespace(redis_url=f"redis://127.0.0.1:{self.proxy.port}/0")
 
+    @property
+    def ledger_url(self):
+        """Where the ledger is, without any proxy."""
+        return self.overrides["database_url"] or f"sqlite:///{self.folder / 'ledger.db'}"
+
     def children(self):
         """Pids of the worker's pool processes."""
         pid = self.pids().get("worker")

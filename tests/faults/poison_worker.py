@@ -17,7 +17,8 @@ from dispatcher.model.outcome import Accepted
 from dispatcher.services import dispatch, envelopes, ticking
 from tests.services.world import World
 
-POISON = ("p13@", "p577@")
+POISON = tuple(f"p{n}@" for n in ((13, 57, 214, 377) if os.environ.get("DISPATCHER_TEST_FULL") else (13, 377)))
+"""In the whole suite 1 % of everybody."""
 
 
 class Killer:

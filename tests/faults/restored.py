@@ -102,7 +102,7 @@ def _copy(arena):
         with _sqlite(arena.folder / "ledger.db") as here, _sqlite(to) as there:
             here.backup(there)
         return to
-    return _dump(arena.ctx.ledger)
+    return _dump(arena.ledger_url)
 
 
 def _put_back(arena, copy):
@@ -111,17 +111,17 @@ def _put_back(arena, copy):
             old.unlink()
         copy.rename(arena.folder / "ledger.db")
         return
-    _load(arena.ctx.ledger, copy)
+    _load(arena.ledger_url, copy)
 
 
 def _sqlite(path):
     return contextlib.closing(sqlite_module().connect(path))
 
 
-def _dump(ledger):
+def _dump(url):
     """Every table of one snapshot, as COPY text."""
     found = {}
-    with psycopg.connect(_dsn(ledger)) as connection:
+    with psycopg.connect(url) as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         names = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         for (name,) in names:
@@ -131,9 +131,9 @@ def _dump(ledger):
     return found, serial
 
 
-def _load(ledger, dump):
+def _load(url, dump):
     tables, serial = dump
-    with psycopg.connect(_dsn(ledger)) as connection:
+    with psycopg.connect(url) as connection:
         connection.execute("SET session_replication_role = replica")
         for name in tables:
             connection.execute(f'TRUNCATE TABLE "{name}" CASCADE')
@@ -151,24 +151,19 @@ def _load(ledger, dump):
             )
 
 
-def _dsn(ledger):
-    return ledger.url.set(drivername="postgresql").render_as_string(hide_password=False)
-
-
 def _clone(first, url, there):
     """The address of a copy of the first one's ledger."""
     if first.ctx.ledger.is_sqlite:
         with _sqlite(first.folder / "ledger.db") as here, _sqlite(there / "ledger.db") as other:
             here.backup(other)
         return ""
-    dump = _dump(first.ctx.ledger)
+    dump = _dump(first.ledger_url)
     head, _, query = url.partition("?")
     name = head.rpartition("/")[2] + "_copy"
     with psycopg.connect(url, autocommit=True) as admin:
         admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
     copied = f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
-    ledger = open_ledger(copied)
-    _load(ledger, dump)
-    ledger.close()
+    open_ledger(copied).close()
+    _load(copied, dump)
     return copied

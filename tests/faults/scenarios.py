@@ -68,7 +68,7 @@ def play(scenario, seed, url, *, quick=False, server=None):
 
 def _through(scenario, arena, dice, hits, people, blows):
     made = arena.broadcast(people, **scenario.broadcast)
-    sampler = Sampler(arena.overrides["database_url"] or arena.ctx.ledger.url, made)
+    sampler = Sampler(arena.ledger_url, made)
     last = scenario.play(arena, made, dice) if scenario.play else None
     weather = storms.Weather(arena, made, list(scenario.blows), dice, hits, times=blows, pause=scenario.pause)
     if scenario.blows:

@@ -1,6 +1,7 @@
 """Events in any order, any number of times, in any pieces: the same states, and they equal the fold from scratch."""
 
 import json
+import os
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,6 +20,7 @@ WORDS = {
     "dropped": DeliveryState.FAILED, "deferred": None, "opened": None,
 }  # fmt: skip
 PEOPLE = 6
+EXAMPLES = 10_000 if os.environ.get("DISPATCHER_TEST_FULL") else 120
 EVENTS = st.lists(st.tuples(st.integers(0, PEOPLE - 1), st.sampled_from(sorted(WORDS))), min_size=1, max_size=25)
 
 
@@ -47,7 +49,7 @@ def _states(world, made):
     return {row.seq % 1000: DeliveryState(row.state) for row in rows}
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(told=EVENTS, again=st.randoms(use_true_random=False), pieces=st.integers(1, 4))
 def test_the_fold_is_the_greatest_of_all_that_was_said(world, told, again, pieces):
     made = world.broadcast(["email"], {"email": ["mail"]})

@@ -1,8 +1,9 @@
 """One bit anywhere: body, signature, address, key or time. No flip is believed, and what is honest always is."""
 
+import os
 import random
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.faults
 NOW = datetime(2026, 5, 1, 9, tzinfo=UTC)
 URL = "https://alerts.example.com/webhooks"
 TOKEN = "0123456789abcdef0123456789abcdef"
-FLIPS = 1000
+FLIPS = 5000 if os.environ.get("DISPATCHER_TEST_FULL") else 500
 
 
 def _provider(kind, **settings):
@@ -62,6 +63,8 @@ def test_no_flipped_bit_of_a_body_is_believed(make):
     dice = random.Random(5)
     for _ in range(FLIPS):
         body = _flipped(request.body, dice)
+        if make is _text and parse_qsl(body) == parse_qsl(request.body):
+            continue  # %2b for %2B: the same words, which is what this vendor signs
         with pytest.raises(BadSignature):
             reader.verify(WebhookRequest("POST", request.url, request.headers, body, NOW))
 
