@@ -51,6 +51,10 @@ def _flipped(data, dice):
     return bytes(changed)
 
 
+def _fields(body):
+    return parse_qsl(body.decode("latin-1"), encoding="latin-1")
+
+
 @pytest.mark.parametrize("make", [_mail, _text])
 def test_the_honest_is_believed(make):
     reader, request = make()
@@ -63,7 +67,7 @@ def test_no_flipped_bit_of_a_body_is_believed(make):
     dice = random.Random(5)
     for _ in range(FLIPS):
         body = _flipped(request.body, dice)
-        if make is _text and parse_qsl(body) == parse_qsl(request.body):
+        if make is _text and _fields(body) == _fields(request.body):
             continue  # %2b for %2B: the same words, which is what this vendor signs
         with pytest.raises(BadSignature):
             reader.verify(WebhookRequest("POST", request.url, request.headers, body, NOW))
