@@ -3,6 +3,7 @@
 from dispatcher.cli import (
     broadcast_approve,
     broadcast_compose,
+    broadcast_export,
     broadcast_follow,
     broadcast_preview,
     broadcast_read,
@@ -20,5 +21,6 @@ command = Noun(
         *broadcast_run.VERBS,
         *broadcast_follow.VERBS,
         *broadcast_read.VERBS,
+        *broadcast_export.VERBS,
     ],
 )

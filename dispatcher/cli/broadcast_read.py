@@ -1,9 +1,7 @@
-"""The verbs that only look: show, report, export."""
+"""The verbs that only look: show, report."""
 
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
@@ -11,11 +9,9 @@ from dispatcher.cli.broadcast_approve import warning_words
 from dispatcher.cli.broadcast_compose import shown
 from dispatcher.cli.groups import Verb
 from dispatcher.cli.progress import View, sum_line, trouble
-from dispatcher.cli.screen import as_json, badge, number, pairs, printable, say, show, table
+from dispatcher.cli.screen import badge, number, pairs, printable, say, show, table
 from dispatcher.cli.session import Session, join_words, pass_session
 from dispatcher.model.states import TERMS
-
-Rows = Iterator[dict[str, Any]]
 
 
 @click.command("show", cls=Verb)
@@ -93,44 +89,4 @@ def report(session: Session, ref: str, into: Path, look_at: bool) -> None:
         click.launch(path.resolve().as_uri())
 
 
-@click.command(cls=Verb)
-@click.argument("ref")
-@click.option("--unreached", is_flag=True, help="Only people whom no channel reached.")
-@click.option("--format", "form", type=click.Choice(["csv", "json"]), help="Default csv; --json means json lines.")
-@click.option("--to", "target", type=click.Path(dir_okay=False, path_type=Path), help="File instead of stdout.")
-@pass_session
-def export(session: Session, ref: str, unreached: bool, form: str | None, target: Path | None) -> None:
-    """One row per delivery: who, where, what became of it and why. CSV is safe to open in a spreadsheet."""
-    from dispatcher.cli.actor import acting_on
-    from dispatcher.services import exporting
-
-    rows = exporting.rows(session.ctx, acting_on(session, ref), ref, unreached=unreached)
-    write = _as_json if session.json or form == "json" else _as_csv
-    count = _to_file(target, rows, write) if target else write(rows, sys.stdout)
-    say(session, f"{number(count)} rows" + (f" in {target}" if target else ""))
-
-
-def _to_file(target: Path, rows: Rows, write: Callable[[Rows, TextIO], int]) -> int:
-    """Names and addresses: readable by their owner alone."""
-    target.touch(mode=0o600)
-    target.chmod(0o600)
-    with target.open("w", encoding="utf-8", newline="") as file:
-        return write(rows, file)
-
-
-def _as_json(rows: Rows, out: TextIO) -> int:
-    count = 0
-    for row in rows:
-        out.write(as_json(row) + "\n")
-        count += 1
-    return count
-
-
-def _as_csv(rows: Rows, out: TextIO) -> int:
-    from dispatcher.services.exporting import COLUMNS
-    from dispatcher.tables import writing
-
-    return writing.write(out, COLUMNS, rows)
-
-
-VERBS: tuple[Any, ...] = (look, report, export)
+VERBS: tuple[Any, ...] = (look, report)

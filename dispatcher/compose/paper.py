@@ -38,12 +38,13 @@ def as_html(one: Document, text: str | None = None) -> str:
     return (
         f'<!doctype html>\n<html lang="{escape(one.locale)}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(_title(said))}</title><style>{style}</style></head>"
+        f"<title>{escape(title_of(said))}</title><style>{style}</style></head>"
         f'<body class="{escape(one.name)}"><main>{body}</main></body></html>\n'
     )
 
 
-def _title(text: str) -> str:
+def title_of(text: str) -> str:
+    """The first line that says anything, without its marks."""
     lines = (line.lstrip("# ").replace("\\", "").strip() for line in text.splitlines())
     return next(filter(None, lines), "")
 

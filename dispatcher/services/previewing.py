@@ -129,10 +129,10 @@ def _previews(
     if recipient is None and broadcast.audience_version_id is not None:
         for one, locales, words in readership.readings(read, rendered):
             among = planning.readers(tx, locales, read.column, words)
-            row = measures.a_reader(tx, broadcast.audience_version_id, one.channel, among)
+            reader = measures.a_reader(tx, broadcast.audience_version_id, one.channel, among)
             key = (one.channel, one.locale, one.variant)
-            if row is not None and key not in seen:
-                made[key, row.rid] = _of(one, "one of its readers", row, shown)
+            if reader is not None and key not in seen:
+                made[key, reader.rid] = _of(one, "one of its readers", reader, shown)
     seen = {key for key, _ in made}
     rest = [one for one in rendered if (one.channel, one.locale, one.variant) not in seen]
     made_for_nobody = [
@@ -148,7 +148,7 @@ def _told(rest: Sequence[Rendition], recipient: str | None) -> Sequence[Renditio
 
 def _of(one: Rendition, why: str, row: Row[Any] | None, shown: Mapping[str, str]) -> Preview:
     """`shown` stands instead of values that may not be seen."""
-    values = (json.loads(row.fields) if row is not None and row.fields else {}) | shown
+    values = (json.loads(row.fields) if row is not None and row.fields else {}) | dict(shown)
     address = _address(one, row) if row is not None else ""
     frame = frame_of(one, Sample(why, values, one.locale))
     parts = dict(frame.parts) or {name: f"[not sendable: {frame.refusal}]" for name in one.parts}

@@ -1,0 +1,127 @@
+"""The verbs that write a broadcast to files: who got it, its documents, and a sealed copy for a day without us."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from dispatcher.cli.actor import acting_on
+from dispatcher.cli.groups import Verb
+from dispatcher.cli.screen import as_json, is_terminal, number, say, show
+from dispatcher.cli.session import Session, pass_session
+from dispatcher.errors import UsageError
+
+Rows = Iterator[dict[str, Any]]
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_PASSPHRASE = click.option(
+    "--passphrase-file",
+    "secret",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the passphrase, instead of being asked. It never stands in the command.",
+)
+
+
+@click.command(cls=Verb)
+@click.argument("ref")
+@click.option("--unreached", is_flag=True, help="Only people whom no channel reached.")
+@click.option("--format", "form", type=click.Choice(["csv", "json"]), help="Default csv; --json means json lines.")
+@click.option("--to", "target", type=click.Path(dir_okay=False, path_type=Path), help="File instead of stdout.")
+@click.option("--documents", type=_FOLDER, help="Instead: pages, letters, press, scripts, banner and feed JSON.")
+@click.option("--pdf", is_flag=True, help="With --documents: letters, posters, press and scripts also as PDF.")
+@click.option("--offline", type=_FOLDER, help="Instead: addresses, texts and call sheet, sealed with a passphrase.")
+@_PASSPHRASE
+@pass_session
+def export(
+    session: Session,
+    ref: str,
+    unreached: bool,
+    form: str | None,
+    target: Path | None,
+    documents: Path | None,
+    pdf: bool,
+    offline: Path | None,
+    secret: Path | None,
+) -> None:
+    """One row per delivery: who, where, what became of it and why. CSV is safe to open in a spreadsheet."""
+    if documents and offline:
+        raise UsageError("--documents and --offline are two exports.", mend="Call it twice.")
+    if documents:
+        _export_documents(session, ref, documents, pdf=pdf)
+    elif offline:
+        _export_offline(session, ref, offline, secret)
+    else:
+        _export_rows(session, ref, target, unreached=unreached, as_lines=session.json or form == "json")
+
+
+def _export_documents(session: Session, ref: str, folder: Path, *, pdf: bool) -> None:
+    from dispatcher.services import papers
+
+    made = papers.export(session.ctx, acting_on(session, ref), ref, folder, pdf=pdf)
+    show(session, made.as_dict(), lambda: "\n".join(str(folder / name) for name in made.files))
+
+
+def _export_offline(session: Session, ref: str, folder: Path, secret: Path | None) -> None:
+    from dispatcher.services import offline
+
+    path = offline.export(session.ctx, acting_on(session, ref), ref, folder, _passphrase(secret, twice=True))
+    say(session, "Keep the passphrase where you keep no copy of the file.")
+    show(session, {"ref": ref, "file": path}, str(path))
+
+
+@click.command(cls=Verb)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--into", type=_FOLDER, required=True, help="Folder to write to, readable by you alone.")
+@_PASSPHRASE
+@pass_session
+def unseal(session: Session, file: Path, into: Path, secret: Path | None) -> None:
+    """Open what export --offline made. Needs no ledger."""
+    from dispatcher.services import offline
+
+    names = offline.unseal(file, into, _passphrase(secret, twice=False))
+    show(session, {"folder": into, "files": names}, lambda: "\n".join(str(into / name) for name in names))
+
+
+def _passphrase(secret: Path | None, *, twice: bool) -> str:
+    if secret is not None:
+        return secret.read_text(encoding="utf-8").strip()
+    if not is_terminal():
+        raise UsageError("Nobody is here to be asked for the passphrase.", mend="--passphrase-file FILE")
+    asked: str = click.prompt("Passphrase", hide_input=True, confirmation_prompt=twice, err=True)
+    return asked.strip()
+
+
+def _export_rows(session: Session, ref: str, target: Path | None, *, unreached: bool, as_lines: bool) -> None:
+    from dispatcher.services import exporting
+
+    rows = exporting.rows(session.ctx, acting_on(session, ref), ref, unreached=unreached)
+    write = _as_json if as_lines else _as_csv
+    count = _to_file(target, rows, write) if target else write(rows, sys.stdout)
+    say(session, f"{number(count)} rows" + (f" in {target}" if target else ""))
+
+
+def _to_file(target: Path, rows: Rows, write: Callable[[Rows, TextIO], int]) -> int:
+    """Names and addresses: readable by their owner alone."""
+    target.touch(mode=0o600)
+    target.chmod(0o600)
+    with target.open("w", encoding="utf-8", newline="") as file:
+        return write(rows, file)
+
+
+def _as_json(rows: Rows, out: TextIO) -> int:
+    count = 0
+    for row in rows:
+        out.write(as_json(row) + "\n")
+        count += 1
+    return count
+
+
+def _as_csv(rows: Rows, out: TextIO) -> int:
+    from dispatcher.services.exporting import COLUMNS
+    from dispatcher.tables import writing
+
+    return writing.write(out, COLUMNS, rows)
+
+
+VERBS: tuple[Any, ...] = (export, unseal)
