@@ -131,6 +131,11 @@ def configure(
     )
 
 
+def aside() -> None:
+    """For a command: what is logged goes to the stderr of the moment, since stdout holds the answer alone."""
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+
+
 def tame() -> None:
     """Raise vendors' loggers to WARNING, whatever the root's level. Call again if a library lowers its own."""
     for name in _TAMED:

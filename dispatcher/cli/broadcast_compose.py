@@ -91,6 +91,7 @@ def shown(broadcast: "Broadcast") -> dict[str, object]:
         "version": broadcast.version,
         "digest": broadcast.digest,
         "audience_size": broadcast.audience_size,
+        "preapproved": broadcast.preapproval_id is not None,
         "release_at": broadcast.release_at,
         "expires_at": broadcast.expires_at,
     }

@@ -27,6 +27,7 @@ NOUNS = {
     "fact": ("dispatcher.cli.fact", "What is known about an incident, and how surely."),
     "reminder": ("dispatcher.cli.reminder", "What is owed to whom: list, snooze, ack, hand over, rota."),
     "broadcast": ("dispatcher.cli.broadcast", "Draft, check, approve, send and account for a message."),
+    "preapproval": ("dispatcher.cli.preapproval", "A yes given in peace, within limits, and its use."),
     "signal": ("dispatcher.cli.signal", "Incident tools: their secrets, what they posted, once more."),
     "playbook": ("dispatcher.cli.playbook", "What a signal opens, promises and drafts."),
     "status": ("dispatcher.cli.status", "What the public may read: pages, feeds, JSON."),

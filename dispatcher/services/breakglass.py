@@ -89,9 +89,7 @@ def review(ctx: Context, actor: Person, ref: str, verdict: str) -> None:
             raise NotPermitted(f"{actor.name} broke the glass; another approver reviews it.", mend="Ask another one.")
         require_second_person(actor, broadcasts.editors(tx, broadcast.id))
         approvals.close_review(tx, broadcast.id, actor.id, verdict.strip(), now)
-        broadcasts.note_act(
-            tx, "reviewed", now, person_id=actor.id, broadcast_id=broadcast.id, detail=verdict.strip()
-        )
+        broadcasts.note_act(tx, "reviewed", now, person_id=actor.id, broadcast_id=broadcast.id, detail=verdict.strip())
 
 
 def open_reviews(ctx: Context) -> list[Mapping[str, Any]]:

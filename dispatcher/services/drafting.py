@@ -82,7 +82,7 @@ def edit(ctx: Context, actor: Person, ref: str, facts: Mapping[FactKey, object],
         known = {(name, locale): value for name, locale, value in found.facts} | dict(facts)
         broadcasts.change(
             tx, found.id, version=found.version + 1, digest=None, audience_size=None, approved_at=None,
-            submitted_at=None, title=title or found.title, facts=_facts(known),
+            submitted_at=None, title=title or found.title, facts=_facts(known), preapproval_id=None,
         )  # fmt: skip
         broadcasts.note_edit(tx, found.id, found.version + 1, actor.id, now)
         broadcasts.note_act(tx, "edited", now, person_id=actor.id, broadcast_id=found.id)

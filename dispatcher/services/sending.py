@@ -10,8 +10,8 @@ from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Mode
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState, ControlState
-from dispatcher.people import Right, require
-from dispatcher.services import drafting, hold, sign_off
+from dispatcher.people import PROGRAM, Right, door_of, require
+from dispatcher.services import drafting, hold, preapproval, sign_off
 from dispatcher.services.context import Context
 from dispatcher.services.digests import require_unaltered
 
@@ -21,6 +21,26 @@ def send(
 ) -> Broadcast:
     """Release at `at` (aware), or after `undo` seconds. `confirm_audience` is the size that the person typed."""
     require(actor, Right.SEND)
+    return _release(ctx, actor, ref, confirm_audience, at, undo)
+
+
+def send_unattended(ctx: Context, ref: str) -> Broadcast:
+    """What the program may send by itself: an instance of a pre-approval whose terms say so, with the undo window."""
+    with ctx.ledger.read() as tx:
+        broadcast = broadcasts.get(tx, broadcast_id(ref))
+        terms = preapproval.require_still(ctx, tx, broadcast)
+    if terms is None or not terms.unattended:
+        raise NotPermitted(
+            f"The program may not send {broadcast.ref}.",
+            why="No pre-approval lets it go unattended.",
+            mend=f"An operator: dispatcher broadcast send {broadcast.ref}",
+        )
+    return _release(ctx, PROGRAM, ref, broadcast.audience_size or 0, None, None)
+
+
+def _release(
+    ctx: Context, actor: Person, ref: str, confirm_audience: int, at: datetime | None, undo: int | None
+) -> Broadcast:
     if why := hold.guard(ctx):
         raise LedgerHeld(
             "This ledger is on hold and sends nothing.", why=why, mend="dispatcher hold show, then hold release."
@@ -37,7 +57,7 @@ def send(
         )
         broadcasts.move(tx, broadcast, BroadcastState.RELEASED, release_at=to_ms(release), expires_at=to_ms(expires))
         broadcasts.note_act(
-            tx, "sent", to_ms(now), person_id=actor.id, broadcast_id=broadcast.id,
+            tx, "sent", to_ms(now), person_id=actor.id, door=door_of(actor), broadcast_id=broadcast.id,
             detail=f"{confirm_audience} people, release {release.isoformat(timespec='seconds')}",
         )  # fmt: skip
         released = broadcasts.get(tx, broadcast.id)
@@ -85,6 +105,7 @@ def _require_ready(ctx: Context, tx: Tx, broadcast: Broadcast, confirmed: int) -
         raise Refused(
             f"The channel {shut[0]} is frozen.", mend=f"dispatcher channel thaw {shut[0]}, or draft without it."
         )
+    preapproval.require_still(ctx, tx, broadcast)
     _require_loopback(ctx, broadcast)
     if confirmed != broadcast.audience_size:
         raise ConfirmationWrong(

@@ -7,6 +7,7 @@ read from the clock when somebody answers, so it holds even if no tick has run; 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from dispatcher.errors import NotPermitted
@@ -39,19 +40,37 @@ def needed(ctx: Context, template: Template, severity: Severity) -> tuple[Level,
     return tuple(sorted((own, *template.approvals), key=lambda level: -level.rank))
 
 
+def needed_by(ctx: Context, tx: Tx, broadcast: Broadcast, template: Template) -> tuple[Level, ...]:
+    """The levels that this broadcast needs: a correction at least those of the words that it takes back."""
+    own = needed(ctx, template, broadcast.severity)
+    if broadcast.relation != "correction" or broadcast.origin_id is None:
+        return own
+    first = broadcasts.get(tx, broadcast.origin_id)
+    if first.template_id not in ctx.catalogue.ids():
+        return own
+    theirs = needed(ctx, ctx.catalogue.get(first.template_id), first.severity)
+    pairs = zip_longest(own, theirs, fillvalue=min(Level, key=lambda level: level.rank))
+    return tuple(max(pair, key=lambda level: level.rank) for pair in pairs)
+
+
 def missing(ctx: Context, tx: Tx, broadcast: Broadcast, template: Template, bound: str) -> list[Level]:
     """Levels whose yes to this digest is still missing; each person's yes serves one of them."""
     if broadcast.preapproval_id is not None or len(broken_glass(tx, broadcast, bound)) >= BREAK_GLASS:
         return []
     rows = approvals.decisions(tx, broadcast.id, bound, ["approve"])
-    have = sorted((Level(row.level) for row in rows), key=lambda level: -level.rank)
-    lacking = []
-    for level in needed(ctx, template, broadcast.severity):
+    return lacking(needed_by(ctx, tx, broadcast, template), [Level(row.level) for row in rows])
+
+
+def lacking(needs: Sequence[Level], given: Sequence[Level]) -> list[Level]:
+    """Of the needed levels, the highest first, those that no yes covers; each yes covers one."""
+    have = sorted(given, key=lambda level: -level.rank)
+    left = []
+    for level in needs:
         if have and have[0].covers(level):
             have.pop(0)
         else:
-            lacking.append(level)
-    return lacking
+            left.append(level)
+    return left
 
 
 def broken_glass(tx: Tx, broadcast: Broadcast, bound: str) -> Sequence[Any]:
@@ -59,8 +78,8 @@ def broken_glass(tx: Tx, broadcast: Broadcast, bound: str) -> Sequence[Any]:
     return approvals.decisions(tx, broadcast.id, bound, ["break_glass"])
 
 
-def voice(ctx: Context, tx: Tx, actor: Person, broadcast: Broadcast, lacking: Sequence[Level]) -> Voice:
-    """How the actor's yes counts among the levels that are lacking; NotPermitted where it would not."""
+def voice(ctx: Context, tx: Tx, actor: Person, broadcast: Broadcast, wanted: Sequence[Level]) -> Voice:
+    """How the actor's yes counts among the levels that are wanted; NotPermitted where it would not."""
     said = approvals.decisions(tx, broadcast.id, broadcast.digest or "", ["approve"])
     if actor.id in {row.person_id for row in said}:
         raise NotPermitted(f"{actor.name} has approved it already.", mend="Another person's yes is needed.")
@@ -68,7 +87,7 @@ def voice(ctx: Context, tx: Tx, actor: Person, broadcast: Broadcast, lacking: Se
         raise NotPermitted(
             f"{stand_in} has approved it for {actor.name} already.", mend="Another person's yes is needed."
         )
-    lowest = min(lacking, key=lambda level: level.rank)
+    lowest = min(wanted, key=lambda level: level.rank)
     if actor.level.covers(lowest):
         return Voice(actor.level)
     spoken = {row.person_id for row in said} | {row.for_id for row in said}

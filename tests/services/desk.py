@@ -33,9 +33,7 @@ class Desk(World):
         """An audience of that name; its version is 900 + number for the first name."""
         with self.ctx.ledger.write() as tx:
             found = tx.scalar("SELECT id FROM audience WHERE name = :n", n=name)
-            audience = found or tx.scalar(
-                "INSERT INTO audience (name, created_at) VALUES (:n, 1) RETURNING id", n=name
-            )
+            audience = found or tx.scalar("INSERT INTO audience (name, created_at) VALUES (:n, 1) RETURNING id", n=name)
             version = tx.scalar(
                 "INSERT INTO audience_version"
                 " (audience_id, number, size, content_hash, fields, source, region, created_at)"
