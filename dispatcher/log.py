@@ -9,10 +9,12 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any, TextIO
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
-import structlog
-from structlog.types import EventDict, Processor
+if TYPE_CHECKING:
+    from structlog.stdlib import BoundLogger
+    from structlog.types import EventDict, Processor
 
 HIDDEN = "[hidden]"
 
@@ -74,12 +76,14 @@ def _clean(name: str, value: Any) -> Any:
     return redact(value if isinstance(value, str) else str(value))
 
 
-def redacting(_logger: Any, _method: str, event: EventDict) -> EventDict:
+def redacting(_logger: Any, _method: str, event: "EventDict") -> "EventDict":
     """The processor: every field but the time stamp, nested ones and the exception included."""
     return {key: value if key in ("timestamp", "level") else _clean(key, value) for key, value in event.items()}
 
 
-def _shared() -> list[Processor]:
+def _shared() -> "list[Processor]":
+    import structlog
+
     return [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -90,6 +94,8 @@ def _shared() -> list[Processor]:
 
 
 def _formatter(form: str) -> logging.Formatter:
+    import structlog
+
     renderer: Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if form == "json"
@@ -110,6 +116,8 @@ def configure(
     *, level: str = "info", form: str = "auto", secrets: Iterable[str] = (), stream: TextIO | None = None
 ) -> None:
     """Once per process, before anything is logged. `form` is json, console or auto (json unless a terminal reads)."""
+    import structlog
+
     stream = stream or sys.stderr
     hide(*secrets)
     handler = logging.StreamHandler(stream)
@@ -143,7 +151,22 @@ def tame() -> None:
         logger.setLevel(max(logger.level, logging.WARNING))
 
 
-def get(name: str) -> structlog.stdlib.BoundLogger:
+class _Logger:
+    """Stands for structlog's logger, which loads a screenful of modules, until there is something to log."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @cached_property
+    def _real(self) -> "BoundLogger":
+        import structlog
+
+        return cast("BoundLogger", structlog.stdlib.get_logger(self._name))
+
+    def __getattr__(self, method: str) -> Any:
+        return getattr(self._real, method)
+
+
+def get(name: str) -> "BoundLogger":
     """A logger for a module: `log.get(__name__).info("claimed", batches=3)`."""
-    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
-    return logger
+    return cast("BoundLogger", _Logger(name))

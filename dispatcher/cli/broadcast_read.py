@@ -19,17 +19,23 @@ from dispatcher.model.states import TERMS
 @pass_session
 def look(session: Session, ref: str | None) -> None:
     """Every sum of a broadcast and why; without REF, the newest broadcasts."""
-    from dispatcher.services import accounting, breakglass
+    from dispatcher.services import accounting
 
     if ref is None:
-        found = [shown(one) for one in accounting.recent(session.ctx)]
-        reviews = breakglass.open_reviews(session.ctx)
-        for one in reviews:
-            say(session, f"! {one['ref']} went by break-glass: dispatcher broadcast review {one['ref']} --reason TEXT")
-        show(session, {"broadcasts": found, "reviews": reviews}, lambda: _list_words(found))
+        _show_recent(session)
         return
     view = accounting.show(session.ctx, ref).as_dict()
     show(session, view, lambda: view_words(view))
+
+
+def _show_recent(session: Session) -> None:
+    from dispatcher.services import accounting, breakglass
+
+    found = [shown(one) for one in accounting.recent(session.ctx)]
+    reviews = breakglass.open_reviews(session.ctx)
+    for one in reviews:
+        say(session, f"! {one['ref']} went by break-glass: dispatcher broadcast review {one['ref']} --reason TEXT")
+    show(session, {"broadcasts": found, "reviews": reviews}, lambda: _list_words(found))
 
 
 def _list_words(found: list[dict[str, Any]]) -> str:

@@ -11,7 +11,7 @@ from dispatcher.model.clock import from_ms
 from dispatcher.model.kinds import Mode
 from dispatcher.model.states import TERMS, BroadcastState, ControlState, DeliveryState, shown
 from dispatcher.people import PROGRAM
-from dispatcher.services import overriding, sign_off
+from dispatcher.services import findings, sign_off
 from dispatcher.services.context import Context
 from dispatcher.services.explaining import Explanation, explain
 from dispatcher.services.findings import Finding
@@ -123,7 +123,7 @@ def show(ctx: Context, ref: str, *, reasons: bool = True) -> BroadcastView:
         lines = _timeline(tx, broadcast.id) if reasons else ()
         told = _explanations(ctx, tx, broadcast, channels) if reasons else ()
         held = meta.get(tx, "hold")
-        warned = [one for one in overriding.submitted(tx, broadcast)[1] if one.level == "warning"] if reasons else []
+        warned = [one for one in findings.submitted(tx, broadcast)[1] if one.level == "warning"] if reasons else []
     return BroadcastView(
         broadcast, channels, approved_by, author or _program(broadcast), incident, odd,
         _test_endpoints(ctx, broadcast), held, lines, told, tuple(warned),

@@ -149,7 +149,7 @@ def filled(rows: Sequence[Any], bound: Mapping[int, str]) -> Sequence[Any]:
 
 def _with_code(row: Any, words: str) -> SimpleNamespace:
     values = json.loads(row.fields) if row.fields else {}
-    return SimpleNamespace(**dict(row._mapping) | {"fields": json.dumps(values | {SLOT: words}, ensure_ascii=False)})
+    return SimpleNamespace(**row.as_dict() | {"fields": json.dumps(values | {SLOT: words}, ensure_ascii=False)})
 
 
 def sample(tx: Tx, broadcast: Broadcast) -> dict[str, str]:

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from dispatcher.compose.brief import Brief
+from dispatcher.ledger import approvals
 from dispatcher.ledger.broadcasts import canonical
+from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
+from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.template import Template
 
 LEVELS = ("error", "warning", "info")
@@ -77,3 +80,12 @@ def marked(found: Iterable[Finding], overrulings: Sequence[Row[Any]]) -> list[Fi
         row = let_pass.get((one.code, one.scope)) if one.level == "warning" else None
         marks.append(dataclasses.replace(one, overridden_by=row.name, reason=row.reason) if row is not None else one)
     return marks
+
+
+def submitted(tx: Tx, broadcast: Broadcast) -> tuple[str, list[Finding]]:
+    """The mark of the frozen text and what the check found in it, with what was let pass; empty before a submit."""
+    asked = approvals.asked(tx, broadcast.id, broadcast.digest)
+    if asked is None:
+        return "", []
+    found = [Finding.from_dict(told) for told in approvals.findings(asked)]
+    return asked.basis, marked(found, approvals.overrulings(tx, broadcast.id, asked.basis))

@@ -12,7 +12,7 @@ from dispatcher.model.states import BroadcastState
 from dispatcher.people import Right, require
 from dispatcher.services import checking
 from dispatcher.services.context import Context
-from dispatcher.services.findings import Finding, marked
+from dispatcher.services.findings import Finding, marked, submitted
 
 _BEFORE = frozenset({BroadcastState.DRAFT, BroadcastState.RETURNED, BroadcastState.SUBMITTED})
 
@@ -41,15 +41,6 @@ def override(ctx: Context, actor: Person, ref: str, rules: Sequence[str], reason
                     tx, f"overrode {rule}", now, person_id=actor.id, broadcast_id=broadcast.id, detail=reason.strip()
                 )
         return marked(chosen, approvals.overrulings(tx, broadcast.id, basis))
-
-
-def submitted(tx: Tx, broadcast: Broadcast) -> tuple[str, list[Finding]]:
-    """The mark of the frozen text and what the check found in it, with what was let pass; empty before a submit."""
-    asked = approvals.asked(tx, broadcast.id, broadcast.digest)
-    if asked is None:
-        return "", []
-    found = [Finding.from_dict(told) for told in approvals.findings(asked)]
-    return asked.basis, marked(found, approvals.overrulings(tx, broadcast.id, asked.basis))
 
 
 def open_warnings(tx: Tx, broadcast: Broadcast) -> list[Finding]:

@@ -27,6 +27,30 @@ def test_help_loads_click_and_nothing_heavy():
     assert all(noun in done.stdout for noun in main.NOUNS)
 
 
+UNREAD = (
+    *("celery", "redis", "sqlalchemy", "jinja2", "babel", "regex", "email_validator", "mrml", "css_inline", "aiohttp"),
+    *("fastapi", "rich", "structlog", "sendgrid", "twilio", "tweepy", "psycopg", "openpyxl", "numpy", "tenacity"),
+)
+
+
+def test_looking_at_a_broadcast_loads_no_toolkit_no_renderer_and_no_vendor(tmp_path, capsys):
+    """What is loaded is what a reading command costs, at any size of the broadcast."""
+    site = tmp_path / "site.toml"
+    site.write_text(f'work_dir = "{tmp_path}/work"\nmode = "drill"\n[anchor]\npath = "{tmp_path}/anchor.json"\n')
+    assert call(capsys, "--config", str(site), "broadcast", "show").code == 0  # makes the ledger
+    code = (
+        "import sys\nfrom dispatcher.cli.main import run\n"
+        "assert run(sys.argv[1:6]) == 4\n"
+        "print([m for m in sys.argv[6:] if m in sys.modules])\n"
+        "print(sum(m.split('.')[0] == 'dispatcher' for m in sys.modules))"
+    )
+    words = ["--config", str(site), "broadcast", "show", "B-1"]
+    done = subprocess.run([sys.executable, "-c", code, *words, *UNREAD], capture_output=True, text=True, check=True)
+    loaded, ours = done.stdout.splitlines()
+    assert loaded == "[]", done.stderr
+    assert int(ours) <= 90, "more of the house is loaded than a reading command needs"
+
+
 @pytest.mark.parametrize("noun", list(main.NOUNS))
 def test_every_noun_of_the_table_loads_and_every_verb_has_a_help_text(noun):
     command = main.cli.get_command(click.Context(main.cli), noun)
