@@ -83,14 +83,23 @@ def _past(text: str | None) -> Any:
 @click.option("--reason", required=True, metavar="TEXT", help="Why it is not true.")
 @pass_session
 def retract(session: Session, ref: str, name: str, reason: str) -> None:
-    """Take a fact back in every language; lists the broadcasts that told it."""
+    """Take a fact back in every language; drafts the correction of each broadcast that told it."""
     from dispatcher.services import facts
 
     done = facts.retract_fact(session.ctx, _acting_on(session, ref), ref, name, reason)
-    told_by = [one.ref for one in done.told_by]
+    told_by, drafts, would = ([one.ref for one in some] for some in (done.told_by, done.drafts, done.would_tell))
     if told_by:
         say(session, f"! {join_words(told_by)} told it: each needs a correction.")
-    plain = {"facts": [plain_value(fact) for fact in done.facts], "told_by": told_by}
+    for one in drafts:
+        say(session, f"Drafted {one}, for those whom it reached. Next: dispatcher broadcast edit {one} --fact ...")
+    if would:
+        say(session, f"! {join_words(would)} would tell it: edit or reject.")
+    plain = {
+        "facts": [plain_value(fact) for fact in done.facts],
+        "told_by": told_by,
+        "corrections": drafts,
+        "would_tell": would,
+    }
     show(session, plain, f"{name} is retracted.")
 
 

@@ -59,9 +59,12 @@ def any_late(tx: Tx, latest: int) -> bool:
 
 
 def expire(tx: Tx, now: int) -> list[tuple[int, str]]:
-    """Rows whose time is over, once no call of theirs is under way: now expired. (broadcast_id, channel)."""
+    """Rows whose time is over, once no call of theirs is under way: expired, or stopped where a newer broadcast ended
+    them. (broadcast_id, channel)."""
     found = tx.all(
-        "UPDATE control SET state = 'expired', changed_at = :now, reason = 'past its expiry'"
+        "UPDATE control SET state = CASE WHEN superseded_by IS NULL THEN 'expired' ELSE 'stopped' END,"
+        " changed_at = :now, reason = CASE WHEN superseded_by IS NULL THEN 'past its expiry'"
+        " ELSE 'superseded by B-' || superseded_by END"
         " WHERE state IN ('released', 'paused', 'late') AND expires_at <= :now RETURNING broadcast_id, channel",
         now=now,
     )

@@ -4,10 +4,10 @@ A person keeps an address only on the channels on which the deliveries asked for
 where the wrong words went and nowhere else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from dispatcher.ledger import audiences
+from dispatcher.ledger import audiences, superseding
 from dispatcher.ledger.audiences import AudienceVersion
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import BATCH
@@ -17,6 +17,8 @@ from dispatcher.model.states import DeliveryState
 REACHED = (DeliveryState.SENDING, DeliveryState.UNKNOWN, DeliveryState.ACCEPTED, DeliveryState.DELIVERED)
 """Who has the words, or may have them."""
 HELD = (DeliveryState.WAITING, DeliveryState.FALLBACK)
+"""Who would still get them, unless their channel was stopped or its time is over."""
+_GOES_ON = "('planned', 'released', 'paused', 'late')"
 
 
 def people(
@@ -28,9 +30,11 @@ def people(
     *,
     by: int | None,
     now: int,
+    held_of: Collection[int] = (),
 ) -> AudienceVersion:
     """A new version of those whose delivery in one of `sources` (broadcast ids) is in one of `states`.
 
+    Of the sources in `held_of` also those who still wait for them.
     `addresses` says which address is kept where a delivery on a channel was found: {EMAIL: [EMAIL]} keeps each where
     it was; {SMS: [EMAIL]} moves people from SMS to email. Nobody is in it twice.
     """
@@ -45,8 +49,14 @@ def people(
         now=now,
     )
     for source in sources:
-        _add(tx, made.id, source, states, addresses)
+        _add(tx, made.id, source, (*states, *(HELD if source in held_of else ())), addresses)
     return audiences.seal(tx, made.id)
+
+
+def reached_anybody(tx: Tx, broadcast_id: int) -> bool:
+    """Whether somebody has its words, or may have them."""
+    total = " + ".join(state.name.lower() for state in REACHED)
+    return bool(tx.scalar(f"SELECT coalesce(sum({total}), 0) FROM batch WHERE broadcast_id = :b", b=broadcast_id))
 
 
 def _fields(tx: Tx, source: int) -> tuple[str, ...]:
@@ -66,6 +76,7 @@ def _add(
         if not sources:
             picks[column] = "NULL"
     wanted = ", ".join(str(int(state)) for state in states)
+    held = ", ".join(str(int(state)) for state in HELD)
     tx.change(
         "INSERT INTO recipient (version_id, rid, email, phone, locale, fields)"
         " SELECT :v, :base + row_number() OVER (ORDER BY f.rid), f.email, f.phone, f.locale, f.fields FROM ("
@@ -73,11 +84,21 @@ def _add(
         " max(r.fields) AS fields FROM broadcast o JOIN batch b ON b.broadcast_id = o.id"
         f" JOIN delivery d ON d.broadcast_id = o.id AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
         " JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = d.rid"
-        f" WHERE o.id = :b AND d.state IN ({wanted}) GROUP BY r.rid) f"
-        " WHERE (f.email IS NOT NULL OR f.phone IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM recipient k"
-        " WHERE k.version_id = :v AND (k.email = f.email OR k.phone = f.phone))",
+        " JOIN control c ON c.broadcast_id = o.id AND c.channel = b.channel"
+        f" WHERE o.id = :b AND d.state IN ({wanted}) AND (d.state NOT IN ({held}) OR c.state IN {_GOES_ON})"
+        f" GROUP BY r.rid) f{_known('email')}{_known('phone')}"
+        " WHERE (f.email IS NOT NULL OR f.phone IS NOT NULL)"
+        " AND known_email.address IS NULL AND known_phone.address IS NULL",
         v=version_id, b=source, base=_last_rid(tx, version_id),
     )  # fmt: skip
+
+
+def _known(column: str) -> str:
+    """A join that finds who is in the new version already. One a column: together they would be no equality."""
+    return (
+        f" LEFT JOIN (SELECT {column} AS address FROM recipient WHERE version_id = :v AND {column} IS NOT NULL)"
+        f" known_{column} ON known_{column}.address = f.{column}"
+    )
 
 
 def _last_rid(tx: Tx, version_id: int) -> int:
@@ -85,17 +106,14 @@ def _last_rid(tx: Tx, version_id: int) -> int:
 
 
 def chain(tx: Tx, broadcast_id: int) -> list[int]:
-    """A broadcast, what it follows and what follows it, oldest first; of its incident where it has one."""
-    row: Any = tx.one("SELECT id, incident_id, origin_id FROM broadcast WHERE id = :b", b=broadcast_id)
-    if row is not None and row.incident_id is not None:
-        rows = tx.all(
-            "SELECT id FROM broadcast WHERE incident_id = :i AND release_at IS NOT NULL"
-            " AND coalesce(relation, '') NOT IN ('test', 'notice') ORDER BY id",
-            i=row.incident_id,
-        )  # fmt: skip
-        return [found.id for found in rows]
-    seen = [broadcast_id]
-    while row is not None and row.origin_id is not None and row.origin_id not in seen:
-        seen.insert(0, row.origin_id)
-        row = tx.one("SELECT id, incident_id, origin_id FROM broadcast WHERE id = :b", b=row.origin_id)
-    return seen
+    """What has spoken to the people of this broadcast: the released ones of its incident with its purpose and mode;
+    without an incident those that it follows or that follow it. Oldest first."""
+    row: Any = tx.one("SELECT id, incident_id, purpose, mode FROM broadcast WHERE id = :b", b=broadcast_id)
+    if row is None or row.incident_id is None:
+        return superseding.line(tx, broadcast_id)
+    rows = tx.all(
+        "SELECT id FROM broadcast WHERE incident_id = :i AND purpose = :purpose AND mode = :mode"
+        " AND release_at IS NOT NULL AND coalesce(relation, '') NOT IN ('test', 'notice') ORDER BY id",
+        i=row.incident_id, purpose=row.purpose, mode=row.mode,
+    )  # fmt: skip
+    return [found.id for found in rows]

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dispatcher.ledger import accounts, anomalies, broadcasts, controls, counts, incidents, meta
+from dispatcher.ledger import accounts, anomalies, broadcasts, codes, controls, counts, incidents, meta
+from dispatcher.ledger.codes import Grant
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast, broadcast_id
 from dispatcher.model.clock import from_ms
@@ -57,6 +58,7 @@ class BroadcastView:
     explanations: tuple[Explanation, ...] = ()
     warnings: tuple[Finding, ...] = ()
     """What the check warned of when it was submitted, each with who let it pass and why."""
+    codes: Grant | None = None
 
     @property
     def total(self) -> dict[str, int]:
@@ -103,6 +105,7 @@ class BroadcastView:
             "hold": self.hold,
             "explanations": [one.as_dict() for one in self.explanations],
             "warnings": [one.as_dict() for one in self.warnings],
+            "codes": self.codes.as_dict() if self.codes else None,
             "timeline": [dict(line) for line in self.timeline],
         }
 
@@ -123,10 +126,11 @@ def show(ctx: Context, ref: str, *, reasons: bool = True) -> BroadcastView:
         lines = _timeline(tx, broadcast.id) if reasons else ()
         told = _explanations(ctx, tx, broadcast, channels) if reasons else ()
         held = meta.get(tx, "hold")
+        granted = codes.grant(tx, broadcast.id)
         warned = [one for one in findings.submitted(tx, broadcast)[1] if one.level == "warning"] if reasons else []
     return BroadcastView(
         broadcast, channels, approved_by, author or _program(broadcast), incident, odd,
-        _test_endpoints(ctx, broadcast), held, lines, told, tuple(warned),
+        _test_endpoints(ctx, broadcast), held, lines, told, tuple(warned), granted,
     )  # fmt: skip
 
 

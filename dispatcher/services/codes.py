@@ -18,6 +18,7 @@ from dispatcher.errors import AudienceError, NotFound, Refused, UsageError
 from dispatcher.ledger import broadcasts, codes, incidents
 from dispatcher.ledger.codes import Grant, Pool
 from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.pool import LedgerFault
 from dispatcher.log import get
 from dispatcher.model.broadcast import Broadcast, broadcast_id
 from dispatcher.model.clock import to_ms
@@ -72,8 +73,7 @@ def import_file(
     with ctx.ledger.write() as tx:
         ours = _pool_for(tx, actor, pool, worth, budget, now)
         fresh = [page for pages in _pages(found) if (page := _new_of(tx, ours, pages))]
-        for page in fresh:
-            codes.add(tx, ours.id, page)
+        _add(tx, ours, fresh)
         added = sum(map(len, fresh))
         broadcasts.note_act(tx, "codes imported", now, person_id=actor.id, detail=f"{added} into {pool}")
         return CodeImport(codes.pool(tx, pool), added, len(found) - added)
@@ -244,6 +244,17 @@ def _pages(found: Sequence[str]) -> Iterator[list[str]]:
     words = iter(found)
     while page := list(islice(words, _PAGE)):
         yield page
+
+
+def _add(tx: Tx, ours: Pool, pages: Sequence[Sequence[str]]) -> None:
+    try:
+        for page in pages:
+            codes.add(tx, ours.id, page)
+    except LedgerFault as error:
+        if error.transient:
+            raise
+        # A database names the value that breaks a rule: another import has just taken one of these codes.
+        raise Refused("Another import took some of these codes just now.", mend="Import the file again.") from None
 
 
 def _new_of(tx: Tx, ours: Pool, page: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ from dispatcher.model.kinds import Channel
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState, ControlState
 from dispatcher.people import Right, require
+from dispatcher.services import succession
 from dispatcher.services.context import Context
 
 _BROADCAST = {
@@ -87,7 +88,10 @@ def _move(
             )
         if to is ControlState.STOPPED:
             sweeps.leave_repeats(tx, broadcast.id, channel)
-        left = {row.state for row in controls.of(tx, broadcast.id).values()}
+        rows = controls.of(tx, broadcast.id).values()
+        left = {row.state for row in rows}
+        if left == {ControlState.STOPPED} and all(row.started_at is None for row in rows):
+            succession.give_way(ctx, tx, broadcast)
         if (left == {to} or to is ControlState.RELEASED) and broadcast.state is not _BROADCAST[to]:
             broadcasts.move(tx, broadcast, _BROADCAST[to])
         broadcasts.note_act(

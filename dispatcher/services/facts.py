@@ -1,6 +1,6 @@
 """The fact sheet of an incident: set, retract, list. Every value that ever stood there is kept."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 from dispatcher.compose.factfile import read_fact_file
 from dispatcher.compose.facts import read_facts, unknown_name
 from dispatcher.errors import NotFound, Refused, TemplateError, UsageError
-from dispatcher.ledger import broadcasts, incidents
+from dispatcher.ledger import broadcasts, derived, incidents
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.clock import to_ms
@@ -17,7 +17,8 @@ from dispatcher.model.incident import Incident
 from dispatcher.model.kinds import FactState
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState
-from dispatcher.people import Right, door_of, require
+from dispatcher.people import Right, door_of, may, require
+from dispatcher.services import followups
 from dispatcher.services.context import Context
 
 _OUT = frozenset(
@@ -29,6 +30,7 @@ _OUT = frozenset(
         BroadcastState.DONE,
     }
 )
+_WAITING = frozenset({BroadcastState.SUBMITTED, BroadcastState.APPROVED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,15 @@ class Telling:
 
 @dataclass(frozen=True, slots=True)
 class Retraction:
-    """What was taken back, and the broadcasts that had told it: each needs a correction."""
+    """What was taken back, the broadcasts that had told it, and the corrections drafted for whom they reached.
+
+    `would_tell` are those that say it and have not left: edit or reject them.
+    """
 
     facts: tuple[Fact, ...]
     told_by: tuple[Broadcast, ...]
+    drafts: tuple[Broadcast, ...] = ()
+    would_tell: tuple[Broadcast, ...] = ()
 
 
 def read_file(path: Path) -> dict[FactKey, object]:
@@ -69,7 +76,11 @@ def set_facts(
 
 
 def retract_fact(ctx: Context, actor: Person, ref: str, name: str, reason: str) -> Retraction:
-    """Take a fact back, in every language. Nothing may state it any more; who told it is listed."""
+    """Take a fact back, in every language. Nothing may state it any more; who told it is listed.
+
+    Where the person may draft, the correction of each such broadcast is drafted in the same moment, for exactly those
+    whom it reached or may have reached, and what of it has not left is held.
+    """
     require(actor, Right.INCIDENT)
     if not reason.strip():
         raise UsageError("A retraction needs its reason.", mend='Add --reason "..."')
@@ -82,8 +93,10 @@ def retract_fact(ctx: Context, actor: Person, ref: str, name: str, reason: str) 
             raise NotFound(f"{incident.ref} has no fact {name}.", mend=f"dispatcher fact list {incident.ref}")
         taken = [replace(fact, state=FactState.RETRACTED, source=reason.strip()) for fact in standing]
         _put(tx, ctx, actor, incident, sorted(taken, key=lambda fact: fact.locale or ""), "facts retracted")
-        told = _told_by(ctx, tx, incident, standing)
-    return Retraction(tuple(taken), told)
+        told = _told_by(ctx, tx, incident, standing, _OUT)
+        would = _told_by(ctx, tx, incident, standing, _WAITING)
+        drafts = _corrections(ctx, tx, actor, told) if may(actor, Right.DRAFT) else ()
+    return Retraction(tuple(taken), told, drafts, would)
 
 
 def list_facts(ctx: Context, ref: str, *, name: str = "", history: bool = False) -> list[Fact]:
@@ -146,10 +159,21 @@ def _specs(ctx: Context, names: set[str], kind: FactKind | None) -> dict[str, Fa
     return {name: known[name] for name in names & known.keys()} | own
 
 
-def _told_by(ctx: Context, tx: Tx, incident: Incident, facts: list[Fact]) -> tuple[Broadcast, ...]:
-    """Broadcasts already out whose words were frozen after the fact was set, and whose template states it."""
+def _corrections(ctx: Context, tx: Tx, actor: Person, told: Iterable[Broadcast]) -> tuple[Broadcast, ...]:
+    """A draft for each broadcast that reached somebody."""
+    return tuple(
+        followups.correct_in(ctx, tx, actor, broadcasts.get(tx, one.id, lock=True))
+        for one in told
+        if derived.reached_anybody(tx, one.id)
+    )
+
+
+def _told_by(
+    ctx: Context, tx: Tx, incident: Incident, facts: list[Fact], states: Collection[BroadcastState]
+) -> tuple[Broadcast, ...]:
+    """Broadcasts in these states whose words were frozen after the fact was set, and whose template states it."""
     about = [broadcasts.get(tx, number) for number in incidents.broadcast_ids(tx, incident.id)]
-    return tuple(one for one in about if one.state in _OUT and any(_tells(ctx, one, fact) for fact in facts))
+    return tuple(one for one in about if one.state in states and any(_tells(ctx, one, fact) for fact in facts))
 
 
 def _tells(ctx: Context, broadcast: Broadcast, fact: Fact) -> bool:

@@ -11,7 +11,7 @@ from dispatcher.model.kinds import Mode
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState, ControlState
 from dispatcher.people import PROGRAM, Right, door_of, require
-from dispatcher.services import drafting, hold, preapproval, sign_off
+from dispatcher.services import drafting, hold, preapproval, sign_off, succession
 from dispatcher.services.context import Context
 from dispatcher.services.digests import require_unaltered
 
@@ -51,11 +51,13 @@ def _release(
     with ctx.ledger.write() as tx:
         broadcast = broadcasts.get(tx, broadcast_id(ref), lock=True)
         _require_ready(ctx, tx, broadcast, confirm_audience)
+        succession.require_newest(ctx, tx, broadcast)
         expires = release + timedelta(seconds=broadcast.plan.expires_after)
         controls.move(
             tx, broadcast.id, ControlState.RELEASED, to_ms(now), release_at=to_ms(release), expires_at=to_ms(expires)
         )
         broadcasts.move(tx, broadcast, BroadcastState.RELEASED, release_at=to_ms(release), expires_at=to_ms(expires))
+        succession.take_over(ctx, tx, broadcast, release)
         broadcasts.note_act(
             tx, "sent", to_ms(now), person_id=actor.id, door=door_of(actor), broadcast_id=broadcast.id,
             detail=f"{confirm_audience} people, release {release.isoformat(timespec='seconds')}",
@@ -87,6 +89,7 @@ def undo(ctx: Context, actor: Person, ref: str) -> Broadcast:
             )
         controls.move(tx, broadcast.id, ControlState.PLANNED, now, release_at=None, expires_at=None)
         broadcasts.move(tx, broadcast, BroadcastState.APPROVED, release_at=None, expires_at=None)
+        succession.give_way(ctx, tx, broadcast)
         broadcasts.note_act(tx, "undone", now, person_id=actor.id, broadcast_id=broadcast.id)
         return broadcasts.get(tx, broadcast.id)
 

@@ -19,7 +19,7 @@ from dispatcher.model.kinds import Channel, Policy
 from dispatcher.model.person import Person
 from dispatcher.model.rendition import Rendition
 from dispatcher.people import Right, require
-from dispatcher.services import checking, staff
+from dispatcher.services import checking, codes, staff
 from dispatcher.services.context import Context
 
 MARK = "[TEST]"
@@ -88,6 +88,7 @@ def _plan(
     if origin.audience_version_id is not None:
         sample = measures.telling_recipients(tx, origin.audience_version_id)
         values = json.loads(sample[0][1].fields or "{}") if sample else {}
+    values |= codes.sample(tx, origin)
     fields = json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     lines: list[Line] = [
         (rid, address if channel is Channel.EMAIL else None, address if channel is Channel.SMS else None, None, fields)
@@ -95,7 +96,7 @@ def _plan(
     ]
     channels = tuple(dict.fromkeys(channel for channel, _ in wanted))
     plan = replace(
-        origin.plan, channels=channels, fallback=(), expires_after=EXPIRES_SECONDS,
+        origin.plan, channels=channels, fallback=(), expires_after=EXPIRES_SECONDS, codes="",
         policy=dict.fromkeys(channels, Policy.AT_MOST_ONCE),
     )  # fmt: skip
     small = staff.Small(

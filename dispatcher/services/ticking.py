@@ -6,7 +6,18 @@ from dispatcher.ledger.engine import Tx
 from dispatcher.log import get
 from dispatcher.model.clock import to_ms
 from dispatcher.model.states import BroadcastState, ControlState
-from dispatcher.services import codes, hold, reconciling, reminders, sign_off, signals, status_tree
+from dispatcher.services import (
+    asking,
+    codes,
+    hold,
+    outward,
+    reconciling,
+    reminders,
+    sign_off,
+    signals,
+    status_tree,
+    succession,
+)
 from dispatcher.services.context import Context
 from dispatcher.services.dispatch import ensure_accounts, lateness_ms
 
@@ -23,6 +34,7 @@ def tick(ctx: Context) -> None:
     now = to_ms(ctx.clock.now())
     break_leases(ctx, now)
     _expire(ctx, now)
+    succession.settle(ctx, now)
     _mark_late(ctx, now)
     _fall_back(ctx, now)
     _finish(ctx, now)
@@ -30,6 +42,7 @@ def tick(ctx: Context) -> None:
     _go_on(ctx, now)
     codes.give_back(ctx, now)
     reminders.run(ctx, now)
+    outward.plan(ctx, now)
     _ring(ctx, now)
     status_tree.publish_if_due(ctx, now)
     _prune(ctx, now)
@@ -116,11 +129,13 @@ def _ring(ctx: Context, now: int) -> None:
     with ctx.ledger.read() as tx:
         channels = set(controls.due_channels(tx, now, now - lateness_ms(ctx)))
         news = events.anything_new(tx) or ledger_signals.anything_new(tx, now)
-    channels |= reconciling.due_channels(ctx)
+    channels |= reconciling.due_channels(ctx) | asking.due_channels(ctx)
     for channel in sorted(channels):
         ctx.doorbell.ring(channel)
     if news:
         ctx.doorbell.ring_events()
+    if outward.is_due(ctx):
+        ctx.doorbell.ring_outward()
 
 
 def _prune(ctx: Context, now: int) -> None:
@@ -131,3 +146,4 @@ def _prune(ctx: Context, now: int) -> None:
     with ctx.ledger.write() as tx:
         events.prune(tx, now - INBOX_KEPT_MS, now - kept)
     signals.prune(ctx)
+    outward.prune(ctx, now)

@@ -1,0 +1,436 @@
+"""Corrections and updates over a real ledger: whom they are for, what they make void, who has not read them yet."""
+
+import threading
+
+import pytest
+
+from dispatcher import resources
+from dispatcher.errors import NotPermitted, Refused, TooLate
+from dispatcher.ledger import audiences, broadcasts, claims, controls, people, planning, superseding
+from dispatcher.model.clock import to_ms
+from dispatcher.model.kinds import Channel, Mode, Severity
+from dispatcher.model.outcome import Accepted, OutcomeUnknown, Rejected
+from dispatcher.model.person import Level, Person, Role
+from dispatcher.model.rendition import Rendition
+from dispatcher.services import (
+    accounting,
+    approval,
+    control,
+    dispatch,
+    drafting,
+    facts,
+    followups,
+    incidents,
+    reach,
+    sending,
+    settling,
+    sign_off,
+    succession,
+    ticking,
+)
+from dispatcher.services.digests import digest
+from dispatcher.services.drafting import Draft
+from tests.services.world import World
+
+EXAMPLES = resources.shipped("templates") / "messages"
+
+
+@pytest.fixture
+def world(tmp_path, database_url):
+    made = World(tmp_path, database_url, mode="drill", **{"organisation.domain": "example.com"})
+    made.mail = made.add_account("mail", Channel.EMAIL, most=2)
+    made.text = made.add_account("text", Channel.SMS, most=1)
+    with made.ctx.ledger.write() as tx:
+        now = to_ms(made.clock.now())
+        made.author = people.add(tx, Person(0, "Ana", roles=frozenset({Role.AUTHOR})), now)
+        made.operator = people.add(tx, Person(0, "Olu", roles=frozenset({Role.OPERATOR}), level=Level.DIRECTOR), now)
+        approver = {"roles": frozenset({Role.APPROVER}), "level": Level.DIRECTOR}
+        made.approvers = [people.add(tx, Person(0, f"Approver {i}", **approver), now) for i in range(4)]
+        version = audiences.open_version(
+            tx, "customers", fields=["name"], source="x", region="", imported_by=None, now=now
+        )
+        lines = ((i, f"p{i}@example.com", f"+4477009{i:05d}", "en", '{"name":"P"}') for i in range(1, 7))
+        audiences.fill(tx, version.id, lines)
+    opening = incidents.Opening("Orders stopped", Severity.MAJOR, mode=Mode.DRILL)
+    made.incident = incidents.open_incident(made.ctx, made.author, opening).ref
+    yield made
+    made.ctx.ledger.close()
+
+
+def approved(world, broadcast):
+    """What a submit and a second person's yes leave behind; both have tests of their own."""
+    ctx = world.ctx
+    with ctx.ledger.write() as tx:
+        found = broadcasts.get(tx, broadcast.id)
+        template = ctx.catalogue.get(found.template_id)
+        approval._plan(tx, ctx, found, template, _renditions(found), to_ms(world.clock.now()))
+        now = to_ms(world.clock.now())
+        broadcasts.change(tx, found.id, state="approved", submitted_at=now, audience_size=planning.people(tx, found.id))
+        made = digest(tx, broadcasts.get(tx, found.id))
+        broadcasts.change(tx, found.id, digest=made)
+        for number, level in enumerate(sign_off.needed_by(ctx, tx, found, template)):
+            found = broadcasts.get(tx, found.id)
+            broadcasts.add_approval(tx, found, world.approvers[number].id, level, "approve", "", now)
+        return broadcasts.get(tx, found.id)
+
+
+def _renditions(broadcast):
+    parts = {Channel.EMAIL: {"subject": "s", "html": "<p>t</p>", "text": "t"}, Channel.SMS: {"text": "t"},
+             Channel.SOCIAL: {"post.1": "t"}}  # fmt: skip
+    return [Rendition(channel, "en", "", parts[channel]) for channel in broadcast.plan.channels]
+
+
+def first(world, *, template="outage-update", channels=(Channel.EMAIL, Channel.SMS), **more):
+    wanted = {"template": template, "audience": "customers", "channels": channels, "incident": world.incident,
+              "mode": Mode.DRILL, "facts": facts.read_file(EXAMPLES / template / "example.toml")}  # fmt: skip
+    return drafting.draft(world.ctx, world.author, Draft(**wanted | more))
+
+
+def released(world, broadcast, **how):
+    ready = approved(world, broadcast)
+    size = ready.audience_size
+    return sending.send(world.ctx, world.operator, ready.ref, confirm_audience=size, **{"undo": 0} | how)
+
+
+def sums(world, broadcast, channel="email"):
+    view = accounting.show(world.ctx, f"B-{getattr(broadcast, 'id', broadcast)}")
+    assert view.reconciles
+    return {term: n for term, n in view.channels[channel].terms.items() if n}
+
+
+def who(world, broadcast):
+    with world.ctx.ledger.read() as tx:
+        rows = tx.all(
+            "SELECT email, phone FROM recipient WHERE version_id = :v ORDER BY rid", v=broadcast.audience_version_id
+        )
+    return [(row.email and row.email[1], row.phone and row.phone[-1]) for row in rows]
+
+
+# --- whom a correction and an update are for
+
+
+def test_a_correction_holds_what_has_not_left_and_goes_to_exactly_those_reached(world):
+    made = released(world, first(world))
+    world.mail.script.append([Accepted("m"), OutcomeUnknown("lost")])
+    world.mail.script.append([Rejected("no"), Accepted("m")])
+    with world.ctx.ledger.write() as tx:
+        tx.change("UPDATE batch SET due_at = 9999999999999 WHERE broadcast_id = :b AND channel = 'sms'", b=made.id)
+    world.drain("email")
+    assert sums(world, made, "sms") == {"pending": 6}
+    fix = followups.correct(world.ctx, world.author, made.ref)
+    assert (fix.relation, fix.origin_id, fix.template_id) == ("correction", made.id, "correction")
+    assert sums(world, made, "sms") == {"held": 6}
+    assert accounting.show(world.ctx, made.ref).channels["sms"].reason == followups.HELD_FOR_CORRECTION
+    assert who(world, fix) == [("1", None), ("2", None), ("4", None), ("5", None), ("6", None)]
+    assert dict(((n, lang), v) for n, lang, v in fix.facts)["original", None].startswith(f"our message {made.code} of ")
+    assert set(fix.plan.channels) == {Channel.EMAIL, Channel.SMS}
+
+
+def test_a_correction_of_what_nobody_has_read_is_refused_and_changes_nothing(world):
+    made = released(world, first(world), undo=60)
+    with pytest.raises(Refused, match="Nobody was reached"):
+        followups.correct(world.ctx, world.author, made.ref)
+    assert sums(world, made) == {"pending": 6}
+    draft = first(world, title="still a draft")
+    with pytest.raises(Refused, match="nobody has read it"):
+        followups.correct(world.ctx, world.author, draft.ref)
+    with pytest.raises(NotPermitted):
+        followups.correct(world.ctx, world.operator, made.ref)
+
+
+def test_a_correction_needs_the_levels_of_the_words_that_it_takes_back(world):
+    breach = first(world, template="data-breach", channels=(Channel.EMAIL,))
+    ctx = world.ctx
+    with ctx.ledger.write() as tx:
+        tx.change("UPDATE broadcast SET state = 'done', release_at = 1 WHERE id = :b", b=breach.id)
+        found = broadcasts.get(tx, breach.id)
+        made = drafting.draft_in(
+            ctx, tx, world.author,
+            Draft(template="correction", audience="customers", channels=[Channel.EMAIL], mode=Mode.DRILL,
+                  origin=found.id, relation="correction"), ctx.catalogue.get("correction"),
+        )  # fmt: skip
+        own = sign_off.needed(ctx, ctx.catalogue.get("correction"), made.severity)
+        theirs = sign_off.needed(ctx, ctx.catalogue.get("data-breach"), found.severity)
+        assert sign_off.needed_by(ctx, tx, made, ctx.catalogue.get("correction")) == theirs != own
+
+
+def test_an_update_is_for_all_who_read_anything_and_all_who_still_wait(world):
+    made = released(world, first(world))
+    world.mail.script.extend([[Accepted("m"), Rejected("no")], Accepted("m"), Accepted("m")])
+    with world.ctx.ledger.write() as tx:
+        tx.change("UPDATE batch SET due_at = 9999999999999 WHERE broadcast_id = :b AND channel = 'sms'", b=made.id)
+    world.drain("email")
+    news = followups.update(world.ctx, world.author, made.ref)
+    assert (news.relation, news.origin_id) == ("update", made.id)
+    assert who(world, news) == [(None if i == 2 else str(i), str(i)) for i in range(1, 7)]
+
+
+def test_an_update_leaves_out_those_whose_message_was_stopped(world):
+    made = released(world, first(world))
+    world.mail.script.extend([[Accepted("m"), Rejected("no")], Accepted("m"), Accepted("m")])
+    world.drain("email")
+    control.stop(world.ctx, world.operator, made.ref)
+    news = followups.update(world.ctx, world.author, made.ref)
+    assert who(world, news) == [(str(i), None) for i in (1, 3, 4, 5, 6)]
+
+
+def test_staff_do_not_get_the_update_of_customers(world):
+    with world.ctx.ledger.write() as tx:
+        version = audiences.open_version(tx, "staff", fields=["name"], source="x", region="", imported_by=None, now=0)
+        audiences.fill(tx, version.id, [(1, "staff@example.com", None, "en", "{}")])
+    mine = released(world, first(world, channels=(Channel.EMAIL,)))
+    told = first(world, template="employee-notice", audience="staff", channels=(Channel.EMAIL,))
+    with world.ctx.ledger.write() as tx:
+        assert broadcasts.get(tx, told.id).purpose == "staff"
+    released(world, told)
+    world.drain("email")
+    news = followups.update(world.ctx, world.author, mine.ref)
+    with world.ctx.ledger.read() as tx:
+        people_told = audiences.page(tx, news.audience_version_id)
+    assert "staff@example.com" not in {one.addresses[Channel.EMAIL] for one in people_told}
+
+
+# --- what a newer word makes void
+
+
+def hold_back(world, broadcast, channel="email"):
+    """Nothing of this channel is due yet, as after a vendor's answer that asks for patience."""
+    with world.ctx.ledger.write() as tx:
+        tx.change(
+            "UPDATE batch SET due_at = :due WHERE broadcast_id = :b AND channel = :c",
+            due=to_ms(world.clock.now()) + 600_000, b=broadcast.id, c=channel,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def queued(world):
+    """An update of which some were told and the rest waits, and a newer one that is ready."""
+    old = released(world, first(world))
+    world.drain("sms")
+    hold_back(world, old)
+    new = followups.update(world.ctx, world.author, old.ref)
+    return old, new
+
+
+def test_the_release_of_a_newer_update_ends_the_older_one_with_its_reason(world, queued):
+    old, new = queued
+    assert sums(world, old) == {"pending": 6}
+    released(world, new)
+    world.clock.pass_by(700)
+    world.drain("email")
+    assert sums(world, old) == {"cancelled": 6}
+    assert sums(world, new) == {"accepted": 6}
+    ticking.tick(world.ctx)
+    view = accounting.show(world.ctx, old.ref)
+    assert view.broadcast.state == "stopped"
+    assert view.channels["email"].reason == f"superseded by {new.ref}"
+    assert [one.why for one in view.explanations if one.term == "cancelled"] == [f"superseded by {new.ref}"]
+    assert view.channels["sms"].terms["accepted"] == 6
+    ticking.tick(world.ctx)
+    assert [line["verb"] for line in accounting.show(world.ctx, old.ref).timeline].count("stopped") == 1
+
+
+def test_without_any_tick_the_older_one_still_stops_at_the_instant(world, queued):
+    """The tick is dead, nobody claims the newer one: the control row alone says no."""
+    old, new = queued
+    released(world, new, undo=30)
+    world.clock.pass_by(20)
+    with world.ctx.ledger.write() as tx:
+        tx.change("UPDATE batch SET due_at = 0 WHERE broadcast_id = :b", b=old.id)
+    assert dispatch.is_due(world.ctx, "email")
+    world.clock.pass_by(11)
+    with world.ctx.ledger.write() as tx:
+        tx.change("UPDATE batch SET due_at = 9999999999999 WHERE broadcast_id = :b", b=new.id)
+    world.drain("email")
+    assert world.mail.calls == []
+    assert sums(world, old) == {"pending": 6}
+    ticking.tick(world.ctx)
+    assert sums(world, old) == {"cancelled": 6}
+
+
+def test_until_the_newer_one_begins_the_older_one_goes_on(world, queued):
+    old, new = queued
+    released(world, new, undo=60)
+    with world.ctx.ledger.write() as tx:
+        tx.change("UPDATE batch SET due_at = 0 WHERE broadcast_id = :b", b=old.id)
+    world.drain("email")
+    assert sums(world, old) == {"accepted": 6}
+
+
+def test_undo_gives_the_older_one_its_time_back(world, queued):
+    old, new = queued
+    released(world, new, undo=60)
+    sending.undo(world.ctx, world.operator, new.ref)
+    world.clock.pass_by(700)
+    ticking.tick(world.ctx)
+    world.drain("email")
+    assert sums(world, old) == {"accepted": 6}
+    with world.ctx.ledger.read() as tx:
+        row = controls.of(tx, old.id)["email"]
+    assert (row.superseded_by, row.expires_at) == (None, to_ms(old.expires_at))
+
+
+def test_stopping_the_newer_one_before_it_begins_does_the_same(world, queued):
+    old, new = queued
+    released(world, new, undo=60)
+    control.stop(world.ctx, world.operator, new.ref)
+    world.clock.pass_by(700)
+    ticking.tick(world.ctx)
+    world.drain("email")
+    assert sums(world, old) == {"accepted": 6}
+
+
+def test_after_undo_of_one_newer_another_one_still_ends_the_older(world, queued):
+    old, second = queued
+    third = followups.update(world.ctx, world.author, old.ref)
+    released(world, second, undo=60)
+    released(world, third, undo=90)
+    sending.undo(world.ctx, world.operator, third.ref)
+    world.clock.pass_by(61)
+    ticking.tick(world.ctx)
+    assert sums(world, old) == {"cancelled": 6}
+
+
+def test_an_older_update_cannot_be_sent_after_a_newer_one(world, queued):
+    old, second = queued
+    third = followups.update(world.ctx, world.author, old.ref)
+    released(world, third)
+    ready = approved(world, second)
+    with pytest.raises(Refused) as refused:
+        sending.send(world.ctx, world.operator, ready.ref, confirm_audience=ready.audience_size)
+    assert refused.value.code == "E-OLD"
+    assert third.ref in str(refused.value)
+
+
+def test_what_a_newer_one_ended_is_neither_resumed_nor_retried(world, queued):
+    old, new = queued
+    world.text.script.clear()
+    with world.ctx.ledger.write() as tx:
+        tx.change("UPDATE delivery SET state = 7 WHERE broadcast_id = :b AND state = 5 AND seq % 1000 = 0", b=old.id)
+        recount(tx, old.id)
+    released(world, new)
+    world.drain("email")
+    with pytest.raises((TooLate, Refused)):
+        settling.retry(world.ctx, world.operator, old.ref)
+    ticking.tick(world.ctx)
+    with pytest.raises(Refused):
+        control.resume(world.ctx, world.operator, old.ref)
+
+
+def recount(tx, broadcast):
+    claims.recount(tx, broadcast, 0, 20)
+
+
+def test_a_correction_ends_the_wrong_words_and_no_update_ends_a_correction(world):
+    old = released(world, first(world))
+    world.drain("sms")
+    hold_back(world, old)
+    fix = followups.correct(world.ctx, world.author, old.ref)
+    news = followups.update(world.ctx, world.author, old.ref)
+    with world.ctx.ledger.read() as tx:
+        assert superseding.older(tx, fix.id) == [old.id]
+        assert superseding.older(tx, news.id) == [old.id]
+    released(world, fix, undo=60)
+    released(world, news)
+    ticking.tick(world.ctx)
+    assert sums(world, old) == {"cancelled": 6}
+    world.clock.pass_by(61)
+    world.drain("sms")
+    assert sums(world, fix, "sms") == {"accepted": 6}
+
+
+def test_a_breach_notice_stands_apart_and_another_audience_is_no_kin(world):
+    ctx = world.ctx
+    breach = first(world, template="data-breach", channels=(Channel.EMAIL,))
+    news = first(world)
+    again = first(world, title="the same to the same")
+    with ctx.ledger.write() as tx:
+        tx.change("UPDATE broadcast SET origin_id = :o, relation = 'update' WHERE id = :b", o=breach.id, b=news.id)
+        version = audiences.open_version(tx, "others", fields=[], source="x", region="", imported_by=None, now=0)
+        audiences.fill(tx, version.id, [(1, "x@example.com", None, "en", "{}")])
+    other = first(world, audience="others")
+    with ctx.ledger.read() as tx:
+        apart = succession.apart(ctx)
+        assert superseding.older(tx, news.id, apart) == []
+        assert superseding.older(tx, news.id, ()) == [breach.id]
+        assert superseding.older(tx, again.id, apart) == [news.id]
+        assert superseding.older(tx, other.id, apart) == []
+
+
+def test_a_release_and_an_intent_at_once_never_let_the_older_one_through(world, queued):
+    """Sixteen drains of the older one while the newer one is released: whatever was intended came before."""
+    old, new = queued
+    ready = approved(world, new)
+    with world.ctx.ledger.write() as tx:
+        tx.change("UPDATE batch SET due_at = 0 WHERE broadcast_id = :b", b=old.id)
+    hands = [threading.Thread(target=world.drain, args=("email",)) for _ in range(4)]
+    for hand in hands:
+        hand.start()
+    sent = sending.send(world.ctx, world.operator, ready.ref, confirm_audience=ready.audience_size, undo=0)
+    for hand in hands:
+        hand.join()
+    world.drain("email")
+    with world.ctx.ledger.read() as tx:
+        began = dict(
+            tx.all("SELECT broadcast_id, min(id) FROM attempt WHERE no IN (SELECT no FROM batch b"
+                   " WHERE b.broadcast_id = attempt.broadcast_id AND b.channel = 'email') GROUP BY broadcast_id")
+        )  # fmt: skip
+        ended = dict(
+            tx.all("SELECT broadcast_id, max(id) FROM attempt WHERE no IN (SELECT no FROM batch b"
+                   " WHERE b.broadcast_id = attempt.broadcast_id AND b.channel = 'email') GROUP BY broadcast_id")
+        )  # fmt: skip
+    assert ended.get(old.id, 0) < began[sent.id]
+
+
+# --- who has not read it yet
+
+
+def test_reach_counts_people_and_lists_those_who_saw_the_first_and_not_the_second(world):
+    old = released(world, first(world, channels=(Channel.EMAIL,)))
+    world.mail.script.extend([[Accepted("m"), OutcomeUnknown("lost")], Accepted("m"), [Accepted("m"), Rejected("no")]])
+    world.drain("email")
+    assert reach.of(world.ctx, old.ref).as_dict()["relation"] is None
+    fix = followups.correct(world.ctx, world.author, old.ref)
+    before = reach.of(world.ctx, old.ref)
+    assert (before.read, before.perhaps, before.missing) == (4, 1, 5)
+    assert before.followers == (fix.ref,)
+    released(world, fix)
+    assert dict(reach.of(world.ctx, old.ref).stands) == {"not told": 0, "on its way": 5, "perhaps told": 0, "told": 0}
+    world.mail.script.extend([[Accepted("m"), OutcomeUnknown("lost")], [Rejected("no"), Accepted("m")]])
+    world.drain("email")
+    after = reach.of(world.ctx, old.ref)
+    assert dict(after.stands) == {"not told": 1, "on its way": 0, "perhaps told": 1, "told": 3}
+    assert sum(after.stands.values()) == after.read + after.perhaps
+    rows = list(reach.missed(world.ctx, world.operator, old.ref))
+    assert [(row["email"], row["read"], row["stands"]) for row in rows] == [
+        ("p2@example.com", "perhaps", "perhaps told"), ("p3@example.com", "yes", "not told"),
+    ]  # fmt: skip
+    with pytest.raises(NotPermitted):
+        list(reach.missed(world.ctx, world.author, old.ref))
+
+
+def test_a_retracted_fact_drafts_the_correction_for_those_it_reached(world):
+    raw = facts.read_file(EXAMPLES / "outage-update" / "example.toml")
+    facts.set_facts(world.ctx, world.author, world.incident, raw)
+    world.clock.pass_by(1)
+    told = released(world, first(world, facts={}))
+    waits = approved(world, first(world, facts={}, title="not yet"))
+    world.mail.script.extend([[Accepted("m"), Rejected("no")], Accepted("m"), Accepted("m")])
+    world.drain("email")
+    done = facts.retract_fact(world.ctx, world.author, world.incident, "summary", "it was not true")
+    assert [one.ref for one in done.told_by] == [told.ref]
+    assert [one.ref for one in done.would_tell] == [waits.ref]
+    [fix] = done.drafts
+    assert (fix.relation, fix.origin_id) == ("correction", told.id)
+    assert [mail for mail, _ in who(world, fix)] == ["1", "3", "4", "5", "6"]
+    assert sums(world, told, "sms") == {"held": 6}
+
+
+def test_an_operator_retracts_and_is_told_who_must_be_corrected(world):
+    raw = facts.read_file(EXAMPLES / "outage-update" / "example.toml")
+    facts.set_facts(world.ctx, world.operator, world.incident, raw)
+    world.clock.pass_by(1)
+    told = released(world, first(world, facts={}))
+    world.drain("email")
+    done = facts.retract_fact(world.ctx, world.operator, world.incident, "summary", "it was not true")
+    assert ([one.ref for one in done.told_by], done.drafts) == ([told.ref], ())
