@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 DRAIN = "workers.drain"
 APPLY_EVENTS = "workers.apply_events"
+TELL_OUTWARD = "workers.tell_outward"
 TICK = "workers.tick"
 EVENTS_QUEUE = "events"
+OUTWARD_QUEUE = "outward"
 TICK_QUEUE = "tick"
 
-QUEUES: tuple[str, ...] = (*(str(channel) for channel in Channel), EVENTS_QUEUE, TICK_QUEUE)
-"""Every queue there is: one per channel, so that no channel waits behind another."""
+QUEUES: tuple[str, ...] = (*(str(channel) for channel in Channel), EVENTS_QUEUE, OUTWARD_QUEUE, TICK_QUEUE)
+"""Every queue there is: one per channel, so that no channel waits behind another; systems that answer slowly have their own."""
 
 REMEMBERED_SECONDS = 0.1
 """A second ring for the same queue within this time is left out."""
@@ -68,6 +70,10 @@ class Doorbell:
     def ring_events(self) -> bool:
         """Call a worker to apply stored events; one at a time is enough."""
         return self._ring(APPLY_EVENTS, EVENTS_QUEUE, (), 1)
+
+    def ring_outward(self) -> bool:
+        """Call a worker to tell our own systems; one at a time is enough."""
+        return self._ring(TELL_OUTWARD, OUTWARD_QUEUE, (), 1)
 
     def waiting(self, queues: Sequence[str] = QUEUES) -> dict[str, int] | None:
         """How many rings wait in each queue, or None if the broker was not reached."""

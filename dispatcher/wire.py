@@ -172,14 +172,44 @@ def _aiohttp_parts() -> "tuple[type[ClientRequest], type[Exception]]":
     return Watched, Stale
 
 
-def _keep_alive_socket(address: Any) -> socket.socket:
-    family, kind, protocol, _, _ = address
+class ForbiddenAddress(OSError):
+    """A host lies where this wire may not go."""
+
+
+def _keep_alive_socket(address: Any, may_go: Callable[[str], bool]) -> socket.socket:
+    """Made for exactly the address that is about to be connected to, so nothing can be swapped after the look."""
+    family, kind, protocol, _, place = address
+    if not may_go(str(place[0])):
+        raise ForbiddenAddress("the address is not allowed")
     made = socket.socket(family, kind, protocol)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     return made
 
 
-def _open_pool(context: ssl.SSLContext | None, limit: int) -> _Pool:
+@functools.cache
+def _careful_resolver() -> type:
+    """Refuses a name as soon as one of its addresses is forbidden: nobody is let in by mixing them with good ones."""
+    from aiohttp.resolver import ThreadedResolver
+
+    class Careful(ThreadedResolver):
+        def __init__(self, may_go: Callable[[str], bool]) -> None:
+            super().__init__()
+            self._may_go = may_go
+
+        async def resolve(self, *args: Any, **kwargs: Any) -> Any:
+            found = await super().resolve(*args, **kwargs)
+            if not all(self._may_go(one["host"]) for one in found):
+                raise ForbiddenAddress("the address is not allowed")
+            return found
+
+    return Careful
+
+
+def _anywhere(_: str) -> bool:
+    return True
+
+
+def _open_pool(context: ssl.SSLContext | None, limit: int, may_go: Callable[[str], bool]) -> _Pool:
     import aiohttp
     from yarl import URL
 
@@ -189,7 +219,8 @@ def _open_pool(context: ssl.SSLContext | None, limit: int) -> _Pool:
         keepalive_timeout=KEEP_ALIVE,
         ttl_dns_cache=60,
         ssl=context or True,
-        socket_factory=_keep_alive_socket,
+        socket_factory=functools.partial(_keep_alive_socket, may_go=may_go),
+        resolver=None if may_go is _anywhere else _careful_resolver()(may_go),
     )
     session = aiohttp.ClientSession(
         connector=connector,
@@ -229,10 +260,20 @@ async def _exchange(
 
 
 class Wire:
-    """The shared pool. Made anywhere, opened inside the loop that first sends, closed with `await wire.close()`."""
+    """The shared pool. Made anywhere, opened inside the loop that first sends, closed with `await wire.close()`.
 
-    def __init__(self, *, context: ssl.SSLContext | None = None, limit: int = _CONNECTIONS) -> None:
+    `may_go` is asked about every address before anything connects to it.
+    """
+
+    def __init__(
+        self,
+        *,
+        context: ssl.SSLContext | None = None,
+        limit: int = _CONNECTIONS,
+        may_go: Callable[[str], bool] = _anywhere,
+    ) -> None:
         self._context = context
+        self._may_go = may_go
         self._limit = limit
         self._pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = WeakKeyDictionary()
         self._opening = threading.Lock()
@@ -243,7 +284,7 @@ class Wire:
         pool = self._pools.get(loop)
         if pool is None:
             with self._opening:
-                pool = self._pools[loop] = _open_pool(self._context, self._limit)
+                pool = self._pools[loop] = _open_pool(self._context, self._limit, self._may_go)
         return pool
 
     async def request(
@@ -269,7 +310,8 @@ class Wire:
         except TimeoutError as error:
             raise _lost(call, f"no answer within {timeout:g} s", f"not connected within {timeout:g} s") from error
         except pool.errors as error:
-            word = type(error).__name__
+            cause = getattr(error, "os_error", error)
+            word = cause if isinstance(cause, ForbiddenAddress) else type(error).__name__
             raise _lost(call, f"connection lost ({word})", f"could not connect ({word})") from error
 
     async def _attempt(

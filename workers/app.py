@@ -17,7 +17,7 @@ from kombu import Connection
 
 from dispatcher import log
 from dispatcher.bootstrap import build
-from dispatcher.doorbell import APPLY_EVENTS, EVENTS_QUEUE, TICK, TICK_QUEUE, Doorbell
+from dispatcher.doorbell import APPLY_EVENTS, EVENTS_QUEUE, OUTWARD_QUEUE, TELL_OUTWARD, TICK, TICK_QUEUE, Doorbell
 from dispatcher.embedded.sizing import worker_processes
 from dispatcher.embedded.urls import for_celery
 from dispatcher.errors import ConfigurationError
@@ -60,7 +60,11 @@ def make(settings: Settings) -> Celery:
         task_queues=declared(),
         task_default_queue=EVENTS_QUEUE,
         task_create_missing_queues=False,
-        task_routes={TICK: {"queue": TICK_QUEUE}, APPLY_EVENTS: {"queue": EVENTS_QUEUE}},
+        task_routes={
+            TICK: {"queue": TICK_QUEUE},
+            APPLY_EVENTS: {"queue": EVENTS_QUEUE},
+            TELL_OUTWARD: {"queue": OUTWARD_QUEUE},
+        },
         # Prefork: a soft time limit works, and a child that dies takes one channel's drain with it.
         worker_pool="prefork",
         worker_concurrency=worker_processes(settings.workers.processes),

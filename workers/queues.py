@@ -9,7 +9,7 @@ from dispatcher.doorbell import QUEUES
 
 
 def declared() -> list[Queue]:
-    """One per channel, so that no channel waits behind another; one for events, one for the tick."""
+    """One per channel, so that no channel waits behind another; one each for events, our own systems, the tick."""
     return [Queue(name, Exchange(name), routing_key=name) for name in QUEUES]
 
 

@@ -1,7 +1,7 @@
-"""The three tasks. Each looks at the ledger, does what is due for about two seconds, and rings again for the rest."""
+"""The tasks. Each looks at the ledger, does what is due for about two seconds, and rings again for the rest."""
 
-from dispatcher.doorbell import APPLY_EVENTS, DRAIN, TICK
-from dispatcher.services import dispatch, events, signals, ticking
+from dispatcher.doorbell import APPLY_EVENTS, DRAIN, TELL_OUTWARD, TICK
+from dispatcher.services import dispatch, events, outward, signals, ticking
 from workers.app import app, here
 from workers.schedule import SECONDS
 
@@ -22,6 +22,14 @@ def apply_events() -> None:
     ctx = here().ctx
     if any([events.apply(ctx), signals.apply(ctx)]):
         ctx.doorbell.ring_events()
+
+
+@app.task(name=TELL_OUTWARD)
+def tell_outward() -> None:
+    """Deliver notices to our own systems."""
+    child = here()
+    if child.loop.run(outward.deliver(child.ctx)):
+        child.ctx.doorbell.ring_outward()
 
 
 @app.task(name=TICK)

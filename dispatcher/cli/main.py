@@ -31,6 +31,7 @@ NOUNS = {
     "signal": ("dispatcher.cli.signal", "Incident tools: their secrets, what they posted, once more."),
     "playbook": ("dispatcher.cli.playbook", "What a signal opens, promises and drafts."),
     "status": ("dispatcher.cli.status", "What the public may read: pages, feeds, JSON."),
+    "outward": ("dispatcher.cli.outward", "What our own systems were told."),
     "channel": ("dispatcher.cli.channel", "List, freeze, thaw and probe channels."),
     "reconcile": ("dispatcher.cli.reconcile", "Ask vendors about deliveries whose answer was lost."),
     "ledger": ("dispatcher.cli.ledger", "Recount every sum from its rows."),

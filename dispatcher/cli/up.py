@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SHIPPED = """
 web: python -m dispatcher.web
-worker: celery -A workers.app worker -Q email,sms,social,chat,events,tick --without-gossip --without-mingle --without-heartbeat
+worker: celery -A workers.app worker -Q email,sms,social,chat,events,outward,tick --without-gossip --without-mingle --without-heartbeat
 beat: celery -A workers.app beat
 """  # noqa: E501 - a Procfile has no line breaks within a command
 """The Procfile of the checkout, for an installation without one."""

@@ -10,7 +10,8 @@ from dispatcher.model.fact import Fact, FactKind
 from dispatcher.model.kinds import FactState
 
 _GONE_OUT = (
-    "(b.relation IS NULL OR b.relation NOT IN ('test', 'notice')) AND b.mode = 'live' AND b.release_at <= :now AND (b.state IN ('released', 'done') OR EXISTS"
+    "(b.relation IS NULL OR b.relation NOT IN ('test', 'notice')) AND b.mode = 'live' AND b.release_at <= :now"
+    " AND (b.state IN ('released', 'done') OR EXISTS"
     " (SELECT 1 FROM control c WHERE c.broadcast_id = b.id AND c.started_at IS NOT NULL))"
 )
 """Released in time; of what was stopped, paused or ran out only what had begun to go out. No tests."""

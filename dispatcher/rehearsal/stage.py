@@ -27,7 +27,7 @@ LOOPBACK = "127.0.0.1"
 READY_SECONDS = 30.0
 PROCESSES = """
 web: python -m dispatcher.web
-worker: celery -A workers.app worker -Q email,sms,social,chat,events,tick --without-gossip --without-mingle --without-heartbeat
+worker: celery -A workers.app worker -Q email,sms,social,chat,events,outward,tick --without-gossip --without-mingle --without-heartbeat
 beat: celery -A workers.app beat
 """  # noqa: E501 - a Procfile has no line breaks within a command
 

@@ -162,7 +162,7 @@ def test_the_tick_writes_the_tree_and_again_only_for_news(world, tmp_path):
 
 
 def test_a_reader_never_sees_half_a_tree(world, tmp_path):
-    """A reader resolves the link once, as an open folder does, and finds every file of one tree, whatever is written."""
+    """A reader resolves the link once, as an open folder does, and finds all files of one tree."""
     folder, seen, stop = tmp_path / "www" / "status", set(), threading.Event()
     incident = opened(world)
     say(world, incident, "Down 0")
