@@ -98,7 +98,9 @@ def editors(tx: Tx, broadcast_id: int) -> set[int]:
     return {row[0] for row in tx.all("SELECT person_id FROM edit WHERE broadcast_id = :b", b=broadcast_id)}
 
 
-def replace_renditions(tx: Tx, broadcast_id: int, renditions: Sequence[Rendition]) -> dict[tuple[Channel, str, str], int]:
+def replace_renditions(
+    tx: Tx, broadcast_id: int, renditions: Sequence[Rendition]
+) -> dict[tuple[Channel, str, str], int]:
     """Store the renditions of a submitted version; their ids by (channel, locale, variant)."""
     tx.change("DELETE FROM rendition WHERE broadcast_id = :b", b=broadcast_id)
     ids: dict[tuple[Channel, str, str], int] = {}

@@ -1,7 +1,7 @@
 """Signed posts as they came, events once each, and the fold of events into deliveries."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,12 +27,10 @@ class Report:
     reason: str
 
 
-def store(tx: Tx, account: str, received_at: int, url: str, headers: Mapping[str, str], body: bytes) -> None:
-    """Keep a verified post exactly as it came."""
-    tx.change(
-        "INSERT INTO inbox (account, received_at, url, headers, body) VALUES (:account, :at, :url, :headers, :body)",
-        account=account, at=received_at, url=url, headers=json.dumps(dict(headers)), body=body,
-    )  # fmt: skip
+def store(tx: Tx, posts: Iterable[tuple[str, int, str, Mapping[str, str], bytes]]) -> None:
+    """Keep verified posts exactly as they came: (account, received_at, url, headers, body)."""
+    rows = ((account, at, url, json.dumps(dict(headers)), body) for account, at, url, headers, body in posts)
+    tx.insert("inbox", ("account", "received_at", "url", "headers", "body"), rows)
 
 
 def unapplied(tx: Tx, limit: int) -> Sequence[Row[Any]]:

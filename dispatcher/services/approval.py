@@ -44,9 +44,7 @@ def freeze(
         broadcasts.move(tx, broadcast, BroadcastState.SUBMITTED, submitted_at=now, audience_size=size, digest=None)
         broadcasts.change(tx, broadcast.id, digest=digest(tx, broadcast))
         broadcasts.note_edit(tx, broadcast.id, broadcast.version, actor.id, now)
-        broadcasts.note_act(
-            tx, "submitted", now, person_id=actor.id, door=door_of(actor), broadcast_id=broadcast.id
-        )
+        broadcasts.note_act(tx, "submitted", now, person_id=actor.id, door=door_of(actor), broadcast_id=broadcast.id)
         then(ctx, tx, broadcasts.get(tx, broadcast.id), result)
         return broadcasts.get(tx, broadcast.id)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from dispatcher.errors import DispatcherError, NotFound
 from dispatcher.ledger import anomalies, claims, copies, events
-from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.engine import LedgerFault, Tx
 from dispatcher.ledger.events import Report
 from dispatcher.ledger.rows import Row
 from dispatcher.log import get
@@ -34,14 +34,45 @@ PROOF: dict[EventType, DeliveryState] = {
 log = get(__name__)
 
 
-def store(ctx: Context, account: str, request: WebhookRequest) -> None:
-    """Verify a vendor's post on its raw bytes and commit it. Raises NotFound or BadSignature; then nothing is kept."""
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A vendor's post whose signature is good."""
+
+    account: str
+    request: WebhookRequest
+
+
+def verified(ctx: Context, account: str, request: WebhookRequest) -> Post:
+    """Verify a vendor's post on its raw bytes. Raises NotFound or BadSignature; then there is nothing to keep."""
     found = ctx.accounts.get(account)
     if found is None or not isinstance(found.provider, ReportsEvents):
         raise NotFound(f"No account {account!r} takes events.")
     found.provider.verify(request)
+    return Post(account, request)
+
+
+def keep(ctx: Context, posts: Sequence[Post]) -> list[Exception | None]:
+    """Commit posts at once; for each what went wrong, or None. Where the ledger refuses them, each is tried alone."""
+    try:
+        _keep(ctx, posts)
+    except LedgerFault as error:
+        if error.transient or len(posts) == 1:
+            return [error] * len(posts)
+        return [wrong for post in posts for wrong in keep(ctx, [post])]
+    return [None] * len(posts)
+
+
+def _keep(ctx: Context, posts: Sequence[Post]) -> None:
+    rows = [(p.account, to_ms(p.request.received_at), p.request.url, p.request.headers, p.request.body) for p in posts]
     with ctx.ledger.write() as tx:
-        events.store(tx, account, to_ms(request.received_at), request.url, request.headers, request.body)
+        events.store(tx, rows)
+
+
+def store(ctx: Context, account: str, request: WebhookRequest) -> None:
+    """Verify and commit one post."""
+    (wrong,) = keep(ctx, [verified(ctx, account, request)])
+    if wrong is not None:
+        raise wrong
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ def create(ctx: Context) -> FastAPI:
     """The application of one process. It describes itself to nobody: no docs, no schema."""
     threads = Threads(ctx.settings.workers.web_threads)
     looks = Threads(1)
+    posts = webhooks.keeper(ctx)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -23,10 +24,11 @@ def create(ctx: Context) -> FastAPI:
         yield
         await ctx.wire.close()
         threads.close()
+        posts.close()
         looks.close()
 
     app = FastAPI(title="dispatcher", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.include_router(webhooks.router(ctx, threads))
+    app.include_router(webhooks.router(ctx, threads, posts))
     app.include_router(signals.router(ctx, threads))
     app.include_router(unsubscribe.router(ctx, threads))
     app.include_router(verify.router(ctx, threads))

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 from dispatcher.web.answers import Refusal
@@ -26,16 +27,25 @@ class Threads:
 
     async def run(self, source: str, verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `verb` on a thread for `source`. Raises Refusal 429 when there is no place."""
+        with self.place(source):
+            return await self.call(verb, *args, **kwargs)
+
+    @contextmanager
+    def place(self, source: str) -> Iterator[None]:
+        """Hold a place for `source`, for whatever has to be waited for. Raises Refusal 429 when there is none."""
         if self._taken.total() >= self._places or self._taken[source] >= max(1, self._places // SHARE):
             raise Refusal(429, retry_after="1")
         self._taken[source] += 1
         try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, lambda: verb(*args, **kwargs))
+            yield
         finally:
             self._taken[source] -= 1
             if not self._taken[source]:
                 del self._taken[source]
+
+    async def call(self, verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `verb` on a thread, for somebody who holds a place."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: verb(*args, **kwargs))
 
     def close(self) -> None:
         """Finish what was begun, drop what only waits."""

@@ -10,9 +10,15 @@ from dispatcher.services.context import Context
 from dispatcher.web.answers import Refusal
 from dispatcher.web.intake import read_body
 from dispatcher.web.threads import Threads
+from dispatcher.web.together import Together
 
 
-def router(ctx: Context, threads: Threads) -> APIRouter:
+def keeper(ctx: Context) -> Together[events.Post]:
+    """Keeps posts that wait at the same time in one transaction."""
+    return Together(lambda posts: events.keep(ctx, posts), lambda post: len(post.request.body))
+
+
+def router(ctx: Context, threads: Threads, together: Together[events.Post]) -> APIRouter:
     """The route. 2xx means that the events are in the ledger."""
     routes = APIRouter()
 
@@ -21,7 +27,8 @@ def router(ctx: Context, threads: Threads) -> APIRouter:
         if account not in ctx.accounts:
             raise Refusal(404)
         body = await read_body(request)
-        await threads.run(account, events.store, ctx, account, as_received(ctx, request, body))
+        with threads.place(account):
+            await together.put(await threads.call(events.verified, ctx, account, as_received(ctx, request, body)))
         return Response(status_code=204, background=BackgroundTask(ctx.doorbell.ring_events))
 
     return routes
