@@ -46,7 +46,7 @@ def next_due(ctx: Context, span: timedelta, now: datetime) -> datetime:
     local = now.astimezone(zone)
     if span < DAY:
         later = (_at(local.date() + timedelta(days=d), hour, zone) for d in (0, 1, 2) for hour in hours)
-        return next(moment for moment in later if moment > now)
+        return next(moment for moment in later if moment > now + span / 4)  # a word just before 09:00 is that of 09:00
     day = local.date() + timedelta(days=span.days)
     before = [hour for hour in hours if hour <= local.time()]
     return _at(day, before[-1] if before else hours[0], zone)

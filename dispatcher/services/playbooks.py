@@ -1,6 +1,6 @@
 """Playbooks at work: what a signal makes of our incident, each step as the program, each safe to do again.
 
-Nothing here reaches anybody. Drafts wait for a person who submits them and another who approves.
+Nothing here reaches anybody but our own people. Drafts wait for a person who submits them and another who approves.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,14 +15,13 @@ from dispatcher.intake import playbook as books
 from dispatcher.intake.playbook import DraftRule, Moment, Playbook
 from dispatcher.ledger import broadcasts, signals
 from dispatcher.ledger import incidents as ledger_incidents
-from dispatcher.ledger import people as ledger_people
 from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.fact import FactKey
 from dispatcher.model.incident import Incident, Phase, Visibility
 from dispatcher.model.kinds import FactState, Purpose, Severity
 from dispatcher.model.signal import Signal, SignalKind
 from dispatcher.people import PROGRAM
-from dispatcher.services import drafting, facts, incidents
+from dispatcher.services import drafting, facts, incidents, staff
 from dispatcher.services.context import Context
 from dispatcher.services.drafting import Draft
 from dispatcher.services.facts import Telling
@@ -274,17 +273,31 @@ def _one_draft(ctx: Context, rule: DraftRule, happening: Happening, incident: In
 
 
 def _tell(ctx: Context, book: Playbook, happening: Happening, moment: Moment) -> Iterator[str]:
-    """Who is to be told, as a line of the timeline for each rule."""
+    """Our own people hear of it, once for each rule and moment; who they are is a line of the timeline."""
     with ctx.ledger.read() as tx:
-        people = ledger_people.active(tx)
-    for rule in book.tell:
+        incident = ledger_incidents.get(tx, happening.incident_id)
+    for number, rule in enumerate(book.tell):
         if moment not in rule.on:
             continue
-        wanted = {word.casefold() for word in rule.whom}
-        named = [p.name for p in people if {p.name.casefold(), p.level.value, *(r.value for r in p.roles)} & wanted]
-        words = ", ".join(named) or f"nobody is {' or '.join(rule.whom)}"
+        with ctx.ledger.read() as tx:
+            people = staff.holders(tx, rule.whom)
+        words = ", ".join(person.name for person in people) or f"nobody is {' or '.join(rule.whom)}"
         _line(ctx, happening, "to be told", words)
+        which = happening.key if moment is Moment.UPDATED else str(happening.episode)
+        staff.tell(ctx, people, _notice(happening, incident, f"{book.id}:{number}:{moment}:{which}"))
         yield f"tell {words}"
+
+
+def _notice(happening: Happening, incident: Incident, occasion: str) -> staff.Notice:
+    """What our people read: our words about the incident, and the tool's own said to be the tool's."""
+    return staff.Notice(
+        subject=f"{incident.ref} {incident.phase}: {incident.title}",
+        text=f"Severity {incident.severity}. {_note(happening)}\nLook: dispatcher incident show {incident.ref}",
+        key=f"playbook:{incident.id}:{occasion}",
+        severity=incident.severity,
+        mode=incident.mode,
+        incident_id=incident.id,
+    )
 
 
 def _complain(ctx: Context, happening: Happening, step: str, error: DispatcherError) -> str:

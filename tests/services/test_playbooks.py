@@ -99,7 +99,8 @@ def test_from_a_signal_to_a_draft(world):
     (draft,) = shown.broadcasts
     assert (draft.state, draft.template_id, draft.author_id) == (BroadcastState.DRAFT, "holding-statement", 0)
     assert draft.plan.channels == (Channel.EMAIL,)
-    assert {entry.door for entry in shown.timeline} == {"signal"}
+    assert {entry.door for entry in shown.timeline} == {"signal", "program"}
+    assert acts(world, "staff not told") == [f"nothing reaches Ada, Olu: INC-1 investigating: {shown.incident.title}"]
     assert acts(world, "to be told") == ["Ada, Olu"]
 
 

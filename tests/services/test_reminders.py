@@ -25,8 +25,13 @@ MINUTE = 60
 
 
 @pytest.fixture
-def world(tmp_path, database_url):
-    return staffed(World(tmp_path, database_url))
+def world(tmp_path, request):
+    """On SQLite, and on both databases where a test asks for `database_url`."""
+    url = request.getfixturevalue("database_url") if "database_url" in request.fixturenames else ""
+    return staffed(World(tmp_path, url))
+
+
+both = pytest.mark.usefixtures("database_url")
 
 
 def staffed(made):
@@ -82,6 +87,7 @@ THE_FIVE = [
 ]  # fmt: skip
 
 
+@both
 def test_each_step_is_told_in_its_minute_to_the_next_on_the_rota(world):
     promised(world)
     live_on(world, 120)
@@ -91,6 +97,7 @@ def test_each_step_is_told_in_its_minute_to_the_next_on_the_rota(world):
     assert addresses == [f"{name.lower()}@example.com" for _, _, name in THE_FIVE]
 
 
+@both
 def test_an_outage_over_all_of_it_tells_each_person_once_and_loses_no_step(world):
     promised(world)
     world.clock.pass_by(3 * 3600)
@@ -108,6 +115,7 @@ def test_a_restart_between_any_two_ticks_changes_nothing(world):
     assert log(world) == THE_FIVE
 
 
+@both
 def test_many_ticks_at_once_tell_each_step_once(world):
     promised(world)
     for _ in range(6):
@@ -178,6 +186,7 @@ def test_who_acknowledges_hears_the_rest_but_for_the_last(world):
     assert [(s, p) for s, _, p in log(world)][2:] == [("late_5", "Ben"), ("late_15", "Ben"), ("late_30", "Ana")]
 
 
+@both
 def test_a_snooze_holds_everything_back_and_the_promise_stands(world):
     promised(world)
     live_on(world, 16)
@@ -206,6 +215,7 @@ def test_what_is_handed_over_goes_on_with_the_new_person(world):
     assert "dan@example.com" in notices(world)[1]
 
 
+@both
 def test_an_away_persons_deputy_is_told_instead(world):
     with world.ctx.ledger.write() as tx:
         until = to_ms(world.clock.now() + timedelta(days=1))

@@ -17,8 +17,10 @@ HEARD = Notice("The account m is stopped", "The vendor refuses our key. Mend it:
 
 
 @pytest.fixture
-def world(tmp_path, database_url):
-    made = World(tmp_path, database_url)
+def world(tmp_path, request):
+    """On SQLite, and on both databases where a test asks for `database_url`."""
+    url = request.getfixturevalue("database_url") if "database_url" in request.fixturenames else ""
+    made = World(tmp_path, url)
     made.add_account("m", Channel.EMAIL)
     made.add_account("s", Channel.SMS, 1)
     return made
@@ -46,6 +48,7 @@ def heard(world):
     return sorted(address for vendor in world.vendors.values() for address, _ in vendor.told)
 
 
+@pytest.mark.usefixtures("database_url")
 def test_each_is_told_once_on_the_first_channel_that_reaches_them(world, ana, ben):
     told = staff.tell(world.ctx, [ana, ben, ana], HEARD)
     assert told.reached == {Channel.SMS: ("Ana",), Channel.EMAIL: ("Ben",)}
@@ -56,6 +59,7 @@ def test_each_is_told_once_on_the_first_channel_that_reaches_them(world, ana, be
     assert world.sums(1, "sms") == {"planned": 1, "accepted": 1}
 
 
+@pytest.mark.usefixtures("database_url")
 def test_the_same_occasion_is_told_once(world, ana):
     assert staff.tell(world.ctx, [ana], HEARD).ref == "B-1"
     assert staff.tell(world.ctx, [ana], HEARD) is None
@@ -75,6 +79,7 @@ def test_a_stopped_account_means_the_next_one(world, ana):
     assert staff.tell(world.ctx, [ana], HEARD).reached == {Channel.EMAIL: ("Ana",)}
 
 
+@pytest.mark.usefixtures("database_url")
 def test_whom_nothing_else_reaches_hears_it_in_a_room_of_ours(world, ana):
     world.add_account("room", Channel.CHAT, 1)
     cleo = person(world, "Cleo")
