@@ -7,6 +7,7 @@ with the record that the vendors kept for themselves.
 import fcntl
 import shutil
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,12 +65,12 @@ def play(session: Session, recipients: int, seed: int, folder: Path) -> Played:
     narrator.head(
         f"{badge('drill')} · {number(recipients)} invented people · 3 pretend vendors, one of which will fail"
     )
-    with _signals(), _own_folder(folder) as run, Stage(run, seed) as stage:
+    with _signals() as asked, _own_folder(folder) as run, Stage(run, seed) as stage:
         narrator.step("Start", "broker, vendors, web, worker and beat are on their way; all on 127.0.0.1")
-        return _play(stage, narrator, recipients, seed, folder)
+        return _play(stage, narrator, recipients, seed, folder, asked)
 
 
-def _play(stage: Stage, narrator: Narrator, recipients: int, seed: int, folder: Path) -> Played:
+def _play(stage: Stage, narrator: Narrator, recipients: int, seed: int, folder: Path, asked: threading.Event) -> Played:
     ctx = stage.ctx
     cast = script.hire(ctx)
     listed = script.gather(ctx, cast, stage.folder, recipients, seed)
@@ -88,7 +89,7 @@ def _play(stage: Stage, narrator: Narrator, recipients: int, seed: int, folder: 
     stage.await_web()
     script.release(ctx, cast, agreed)
     narrator.step("Send", f"by {cast.operator.name}, size {number(agreed.audience_size)} typed; Ctrl-C ends the demo")
-    view = _watch(stage, narrator, broadcast.ref, recipients)
+    view = _watch(stage, narrator, broadcast.ref, recipients, asked)
     return _reckon(stage, narrator, cast, view, listed, folder)
 
 
@@ -105,12 +106,21 @@ def _tell_previews(narrator: Narrator, found: list[previewing.Preview]) -> None:
     narrator.step("Preview", f"{len(found)} of them; SMS {text.locale}, {text.why}: {text.parts['text'][:44]}…")
 
 
-def _watch(stage: Stage, narrator: Narrator, ref: str, recipients: int) -> View:
+def _watch(stage: Stage, narrator: Narrator, ref: str, recipients: int, asked: threading.Event) -> View:
     trouble = script.Trouble(stage, lambda words: narrator.step("Trouble", words))
-    view = narrator.watch(script.follow(stage, ref, trouble, within=120 + recipients / 20))
+    views = script.follow(stage, ref, trouble, within=120 + recipients / 20)
+    view = narrator.watch(_unless(asked, views))
     if view is None:
         raise DispatcherError("The rehearsal showed nothing.", mend="Run it again with --trace.")
     return view
+
+
+def _unless(asked: threading.Event, views: Iterator[View]) -> Iterator[View]:
+    """The views until somebody asks for the end. An interrupt that strikes in a destructor is lost; its mark is not."""
+    for view in views:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        yield view
 
 
 def _reckon(
@@ -157,15 +167,17 @@ def _own_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _signals() -> Iterator[None]:
-    """A polite kill ends it as Ctrl-C does: by way of every `finally`."""
+def _signals() -> Iterator[threading.Event]:
+    """A polite kill ends it as Ctrl-C does: by way of every `finally`. The event is set once somebody asked."""
+    asked = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
+        asked.set()
         raise KeyboardInterrupt
 
-    former = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    former = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
-        yield
+        yield asked
     finally:
         for number, old in former.items():
             signal.signal(number, old)
