@@ -139,11 +139,6 @@ def configure(
     )
 
 
-def aside() -> None:
-    """For a command: what is logged goes to the stderr of the moment, since stdout holds the answer alone."""
-    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
-
-
 def tame() -> None:
     """Raise vendors' loggers to WARNING, whatever the root's level. Call again if a library lowers its own."""
     for name in _TAMED:
@@ -161,6 +156,8 @@ class _Logger:
     def _real(self) -> "BoundLogger":
         import structlog
 
+        if not structlog.is_configured():  # a command: stdout holds the answer alone, so this goes to stderr
+            structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
         return cast("BoundLogger", structlog.stdlib.get_logger(self._name))
 
     def __getattr__(self, method: str) -> Any:

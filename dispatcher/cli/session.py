@@ -39,10 +39,8 @@ class Session:
     @cached_property
     def ctx(self) -> "Context":
         """The joined parts, built once and only for commands that need them."""
-        from dispatcher import log
         from dispatcher.bootstrap import build
 
-        log.aside()
         return build(self.settings)
 
     @property
