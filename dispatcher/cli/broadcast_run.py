@@ -30,11 +30,19 @@ _TIMEOUT = click.option(
 @click.option("--confirm-audience", type=click.IntRange(min=0), metavar="N", help="The size that check shows.")
 @click.option("--at", metavar="TIME", help="18:30, tomorrow 07:00, in 30m, or ISO 8601.")
 @click.option("--undo", metavar="SECONDS", help="How long undo stays possible before anything leaves.")
+@click.option("--despite-incident", "despite", default="", metavar="REASON", help="Promotion while one is open: why.")
 @click.option("--wait", is_flag=True, help="Stay until it is done; exit 7 if some were not reached.")
 @_TIMEOUT
 @pass_session
 def send(
-    session: Session, ref: str, confirm_audience: int | None, at: str | None, undo: str | None, wait: bool, timeout: str
+    session: Session,
+    ref: str,
+    confirm_audience: int | None,
+    at: str | None,
+    undo: str | None,
+    despite: str,
+    wait: bool,
+    timeout: str,
 ) -> None:
     """Release an approved broadcast; asks for the number of people."""
     from dispatcher.services import accounting, sending
@@ -47,7 +55,7 @@ def send(
     actor = acting_on(session, ref)
     _announce(session, view, moment, zone)
     size = confirm_audience if confirm_audience is not None else _typed_size(view)
-    made = sending.send(ctx, actor, ref, confirm_audience=size, at=moment, undo=window)
+    made = sending.send(ctx, actor, ref, confirm_audience=size, at=moment, undo=window, despite=despite)
     _tell_release(session, made.ref, made.release_at, ctx.clock.now(), zone)
     if wait:
         _wait(session, made.ref, timeout)

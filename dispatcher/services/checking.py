@@ -16,7 +16,7 @@ from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Purpose
 from dispatcher.model.rendition import Rendition
 from dispatcher.model.template import Template
-from dispatcher.services import briefing, codes, measuring, readership
+from dispatcher.services import briefing, marketing, codes, measuring, readership
 from dispatcher.services.context import Context
 from dispatcher.services.findings import LEVELS, Finding, basis, marked
 
@@ -159,6 +159,7 @@ def _standing(ctx: Context, tx: Tx, broadcast: Broadcast) -> list[Finding]:
                     Finding("E-ACC", "error", f"The account {name} cannot be used.", why, "dispatcher doctor", channel)
                 )
     findings += _audience_findings(tx, broadcast)
+    findings += marketing.findings(ctx, tx, broadcast)
     since = to_ms(ctx.clock.now() - SAME_AGAIN)
     if same := measures.sent_lately(tx, broadcast.id, since):
         findings.append(

@@ -11,17 +11,25 @@ from dispatcher.model.kinds import Mode
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState, ControlState
 from dispatcher.people import PROGRAM, Right, door_of, require
-from dispatcher.services import drafting, hold, preapproval, sign_off, succession
+from dispatcher.services import drafting, hold, marketing, preapproval, sign_off, succession
 from dispatcher.services.context import Context
 from dispatcher.services.digests import require_unaltered
 
 
 def send(
-    ctx: Context, actor: Person, ref: str, *, confirm_audience: int, at: datetime | None = None, undo: int | None = None
+    ctx: Context,
+    actor: Person,
+    ref: str,
+    *,
+    confirm_audience: int,
+    at: datetime | None = None,
+    undo: int | None = None,
+    despite: str = "",
 ) -> Broadcast:
-    """Release at `at` (aware), or after `undo` seconds. `confirm_audience` is the size that the person typed."""
+    """Release at `at` (aware), or after `undo` seconds. `confirm_audience` is the size that the person typed;
+    `despite` the reason to let promotion go although an incident is open."""
     require(actor, Right.SEND)
-    return _release(ctx, actor, ref, confirm_audience, at, undo)
+    return _release(ctx, actor, ref, confirm_audience, at, undo, despite)
 
 
 def send_unattended(ctx: Context, ref: str) -> Broadcast:
@@ -39,18 +47,27 @@ def send_unattended(ctx: Context, ref: str) -> Broadcast:
 
 
 def _release(
-    ctx: Context, actor: Person, ref: str, confirm_audience: int, at: datetime | None, undo: int | None
+    ctx: Context,
+    actor: Person,
+    ref: str,
+    confirm_audience: int,
+    at: datetime | None,
+    undo: int | None,
+    despite: str = "",
 ) -> Broadcast:
     if why := hold.guard(ctx):
         raise LedgerHeld(
             "This ledger is on hold and sends nothing.", why=why, mend="dispatcher hold show, then hold release."
         )
+    if not despite.strip():
+        marketing.hold_back(ctx, ref)
     now = ctx.clock.now()
     window = ctx.settings.dispatch.undo_seconds if undo is None else undo
     release = max(at or now, now) + timedelta(seconds=0 if at and at > now else window)
     with ctx.ledger.write() as tx:
         broadcast = broadcasts.get(tx, broadcast_id(ref), lock=True)
         _require_ready(ctx, tx, broadcast, confirm_audience)
+        marketing.require_free(ctx, tx, actor, broadcast, despite)
         succession.require_newest(ctx, tx, broadcast)
         expires = release + timedelta(seconds=broadcast.plan.expires_after)
         controls.move(

@@ -9,7 +9,7 @@ from dispatcher.model.states import BroadcastState, ControlState
 from dispatcher.services import (
     asking,
     codes,
-    hold,
+    hold, marketing,
     outward,
     reconciling,
     reminders,
@@ -39,6 +39,7 @@ def tick(ctx: Context) -> None:
     _fall_back(ctx, now)
     _finish(ctx, now)
     sign_off.pass_on(ctx, now)
+    marketing.pause_running(ctx, now)
     _go_on(ctx, now)
     codes.give_back(ctx, now)
     reminders.run(ctx, now)

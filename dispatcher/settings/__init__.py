@@ -26,7 +26,7 @@ from dispatcher.settings import layers
 from dispatcher.settings.cadence import Cadence, Duties, Reminders
 from dispatcher.settings.layers import Layer, variable
 from dispatcher.settings.public import Outward, Status
-from dispatcher.settings.tables import Anchor, Approval, Audience, Dispatch, Log, Organisation, Staff, Workers
+from dispatcher.settings.tables import Anchor, Approval, Audience, Dispatch, Log, Marketing, Organisation, Staff, Workers
 
 __all__ = ["SOURCE", "Origin", "Settings", "variable"]
 
@@ -71,6 +71,7 @@ class Settings(BaseSettings):
     reminders: Reminders = Reminders()
     duties: Duties = Duties()
     approval: Approval = Approval()
+    marketing: Marketing = Marketing()
     workers: Workers = Workers()
     log: Log = Log()
     providers: dict[str, dict[str, Any]] = Field(default={}, repr=False)

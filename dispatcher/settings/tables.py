@@ -189,6 +189,13 @@ class Approval(Block):
         return dict(zip(Severity, (True, True, False, False), strict=True)) | allowed
 
 
+class Marketing(Block):
+    """Promotion: who has agreed to it, and which incidents make it wait for a person."""
+
+    consent_column: str = "consent"
+    pause_for: tuple[Severity, ...] = (Severity.LIFE_SAFETY, Severity.CRITICAL, Severity.MAJOR)
+
+
 class Workers(Block):
     """Sizes of the processes behind `up`; 0 is by the number of cores."""
 

@@ -106,3 +106,8 @@ def test_a_preapproval_from_its_terms_to_a_release(drafted, site):
     assert drafted("preapproval", "revoke", "first word", "--reason", "new template", "--as", "Ben").code == 0
     assert drafted("preapproval", "list", "--json").json["preapprovals"][0]["state"] == "revoked"
     assert "revoked by Ben: new template" in drafted("preapproval", "show", "first word").out
+
+
+def test_what_people_missed_is_listed_even_when_it_is_nothing(drafted):
+    assert drafted("broadcast", "missed", "--json").json == {"missed": []}
+    assert drafted("broadcast", "missed", "--incident", "INC-1").out == "Nothing.\n"

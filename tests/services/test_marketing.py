@@ -1,0 +1,155 @@
+"""Promotion goes to people who agreed, and waits for a person while an incident goes on."""
+
+import pytest
+
+from dispatcher.errors import Refused
+from dispatcher.model.incident import Phase, Visibility
+from dispatcher.model.kinds import Mode, Severity
+from dispatcher.services import approval, checking, control, incidents, marketing, sending, ticking
+from dispatcher.services.incidents import Change, Opening
+from tests.services.desk import Desk
+
+VOUCHER = "goodwill-voucher"
+
+
+@pytest.fixture
+def desk(tmp_path):
+    made = opened_desk(tmp_path)
+    yield made
+    made.ctx.ledger.close()
+
+
+def opened_desk(tmp_path, url=""):
+    made = Desk(tmp_path, url, public_url="https://alerts.example.com")
+    made.lou = made.person("Lou", *made.ben.roles, level=made.ben.level)
+    made.listed("agreed", 5, fields='{"consent":"Yes"}', names=("consent",))
+    return made
+
+
+def approved(desk, **more):
+    made = desk.submitted(VOUCHER, audience="agreed", severity=Severity.MINOR, **more)
+    approval.approve(desk.ctx, desk.ben, made.ref)
+    return approval.approve(desk.ctx, desk.lou, made.ref)
+
+
+def trouble(desk, **more):
+    given = {"mode": Mode.LIVE, "severity": Severity.MAJOR}
+    return incidents.open_incident(desk.ctx, desk.ana, Opening("Orders stopped", **(given | more)))
+
+
+def send(desk, made, **more):
+    return sending.send(desk.ctx, desk.olu, made.ref, confirm_audience=5, **more)
+
+
+def codes(desk, made):
+    return {one.code: one.level for one in checking.check(desk.ctx, made.ref).findings}
+
+
+@pytest.mark.parametrize(
+    ("fields", "names"), [("{}", ()), ('{"consent":""}', ("consent",)), ('{"consent":"no"}', ("consent",))]
+)
+def test_nobody_gets_promotion_who_has_not_agreed(desk, fields, names):
+    desk.listed("others", 3, fields=fields, names=names)
+    made = desk.draft(VOUCHER, audience="others")
+    assert codes(desk, made)["E-CONSENT"] == "error"
+    with pytest.raises(Refused):
+        approval.submit(desk.ctx, desk.ana, made.ref)
+    assert "E-CONSENT" not in codes(desk, desk.draft(VOUCHER, audience="agreed"))
+    assert "E-CONSENT" not in codes(desk, desk.draft("apology", audience="others"))
+
+
+def test_consent_is_counted_alike_on_both_databases(tmp_path, database_url):
+    desk = opened_desk(tmp_path, database_url)
+    desk.listed("agreed", 2, number=2, fields='{"consent":" TRUE "}', names=("consent",))
+    assert "E-CONSENT" not in codes(desk, desk.draft(VOUCHER, audience="agreed"))
+    desk.listed("agreed", 2, number=3, fields='{"consent":"later"}', names=("consent",))
+    assert codes(desk, desk.draft(VOUCHER, audience="agreed"))["E-CONSENT"] == "error"
+    first = approved_on(desk)
+    incident = trouble(desk)
+    with pytest.raises(Refused):
+        send(desk, first)
+    [told] = marketing.missed(desk.ctx, incident.ref)
+    assert (told["meant"], told["missed"]) == (5, 5)
+    desk.ctx.ledger.close()
+
+
+def approved_on(desk):
+    desk.listed("agreed", 5, number=4, fields='{"consent":"yes"}', names=("consent",))
+    return approved(desk)
+
+
+def test_promotion_by_mail_needs_an_address_for_its_unsubscribe_link(tmp_path):
+    desk = Desk(tmp_path)
+    desk.listed("agreed", 5, fields='{"consent":"yes"}', names=("consent",))
+    assert codes(desk, desk.draft(VOUCHER, audience="agreed"))["E-UNSUB"] == "error"
+    assert codes(desk, desk.draft(VOUCHER, audience="agreed", mode=Mode.DRILL))["E-UNSUB"] == "warning"
+    assert "E-UNSUB" not in codes(desk, desk.draft("apology"))
+    desk.ctx.ledger.close()
+
+
+def test_while_an_incident_is_open_it_waits_and_is_listed(desk):
+    made, incident = approved(desk), trouble(desk)
+    assert codes(desk, made)["I-PAUSE"] == "info"
+    for _ in range(2):
+        with pytest.raises(Refused) as caught:
+            send(desk, made)
+        assert caught.value.code == "E-PAUSE"
+    [told] = marketing.missed(desk.ctx)
+    assert (told["ref"], told["incident"], told["meant"], told["missed"]) == (made.ref, incident.ref, 5, 5)
+    assert [verb for verb, _ in desk.acts(made)].count("marketing waits") == 1
+
+
+def test_a_person_lets_it_go_with_a_reason_that_is_kept(desk):
+    made, incident = approved(desk), trouble(desk)
+    assert send(desk, made, despite="it was promised for today").state == "released"
+    assert ("marketing let go", f"{incident.ref}: it was promised for today") in desk.acts(made)
+    ticking.tick(desk.ctx)
+    [told] = marketing.missed(desk.ctx, incident.ref)
+    assert (told["let_go_by"], told["reason"], told["state"]) == ("Olu", "it was promised for today", "released")
+
+
+def test_what_is_on_its_way_is_paused_once_and_whoever_resumes_it_has_decided(desk):
+    made = approved(desk)
+    send(desk, made, undo=600)
+    trouble(desk)
+    ticking.tick(desk.ctx)
+    assert [row["state"] for row in marketing.missed(desk.ctx)] == ["paused"]
+    control.resume(desk.ctx, desk.olu, made.ref, reason="a person decided")
+    ticking.tick(desk.ctx)
+    assert [row["state"] for row in marketing.missed(desk.ctx)] == ["released"]
+    trouble(desk)
+    ticking.tick(desk.ctx)
+    assert [row["state"] for row in marketing.missed(desk.ctx)] == ["paused", "paused"]
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        {"severity": Severity.MINOR},
+        {"visibility": Visibility.INTERNAL},
+        {"visibility": Visibility.PRIVATE},
+        {"mode": Mode.DRILL},
+    ],
+)
+def test_a_minor_a_hidden_and_a_pretended_incident_stop_no_promotion(desk, harmless):
+    made = approved(desk)
+    trouble(desk, **harmless)
+    assert send(desk, made).state == "released"
+
+
+def test_a_grave_one_stops_it_even_while_hidden_until_it_is_resolved(desk):
+    made = approved(desk)
+    incident = trouble(desk, severity=Severity.CRITICAL, visibility=Visibility.PRIVATE)
+    with pytest.raises(Refused):
+        send(desk, made)
+    incidents.update(desk.ctx, desk.ana, incident.ref, Change(phase=Phase.RESOLVED))
+    assert send(desk, made).state == "released"
+
+
+def test_what_is_no_promotion_never_waits(desk):
+    made = desk.submitted()
+    approval.approve(desk.ctx, desk.ben, made.ref)
+    trouble(desk)
+    assert send(desk, made).state == "released"
+    ticking.tick(desk.ctx)
+    assert marketing.missed(desk.ctx) == []
