@@ -125,6 +125,11 @@ def begin_before(moment: float) -> None:
     _latest.set(moment)
 
 
+def is_too_late() -> bool:
+    """Whether that moment has passed, so that nothing of this task's request may be written any more."""
+    return asyncio.get_running_loop().time() > _latest.get()
+
+
 _used: WeakSet[object] = WeakSet()
 """Connections that already carried a request. A fresh TLS one may be readable (session tickets), a used one not."""
 
@@ -161,7 +166,7 @@ def _aiohttp_parts() -> "tuple[type[ClientRequest], type[Exception]]":
             call = _current.get()
             if call.begun:
                 raise aiohttp.ClientConnectionError("a request is written once")
-            if asyncio.get_running_loop().time() > _latest.get():
+            if is_too_late():
                 raise aiohttp.ClientConnectionError("it took too long to connect")
             if _gone(conn.transport, used=conn.protocol in _used):
                 raise Stale

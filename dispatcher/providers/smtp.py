@@ -8,7 +8,7 @@ Oddities:
   The Message-ID is fixed per delivery, so that a receiver can drop a repeat.
 - One recipient per message, always: no path takes a list. A relay is asked for one message per call, over connections
   that are kept for a while.
-- There is nobody to ask afterwards: no events, no lookup. Bounces go to `bounce_to`.
+- There is nobody to ask afterwards: no events, no lookup. Bounces go to `bounce_to`, open cases to the policy.
 - Python's header folding can be made to write a header of its own out of an encoded word (CVE-2024-6923), hence every
   finished message is parsed again and its header names are compared with those intended.
 - The standard library makes the structure once per rendition; a recipient costs two encoded bodies and a few headers.
@@ -43,7 +43,7 @@ from dispatcher.model.kinds import Channel
 from dispatcher.model.outcome import Accepted, Misconfigured, NotSent, Outcome, OutcomeUnknown, Rejected, Throttled
 from dispatcher.model.rendition import Envelope, Rendition
 from dispatcher.provider import HeaderText, ProviderSettings, Secret, Sender, fill, is_loopback, mail_address, reason
-from dispatcher.wire import Wire
+from dispatcher.wire import Wire, is_too_late
 
 if TYPE_CHECKING:
     from aiosmtplib import SMTP
@@ -53,9 +53,7 @@ IDLE_SECONDS = 10.0
 MESSAGES_PER_CONNECTION = 100
 """Many relays close a connection after some hundred messages; we are first to do so."""
 _RENDITIONS_KEPT = 16
-
-_KEY = re.compile(r"[A-Za-z0-9.]+")
-_LINK = re.compile(r"https?://[!-;=?-~]+")
+_KEY, _LINK = re.compile(r"[A-Za-z0-9.]+"), re.compile(r"https?://[!-;=?-~]+")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _SLOW_DOWN = re.compile(r"\b4\.7\.\d+\b|too many|rate limit|too fast", re.IGNORECASE)
 _NOBODY = re.compile(r"\b5\.1\.(?:1|2|3|6|10)\b")
@@ -272,8 +270,8 @@ class Smtp:
         try:
             async with asyncio.timeout(self._settings.timeout):
                 await self._hand_over(letter, stages)
-        except TimeoutError:
-            return lost(stages[-1], f"no answer within {self._settings.timeout:g} s")
+        except TimeoutError as late:
+            return lost(stages[-1], str(late) or f"no answer within {self._settings.timeout:g} s")
         except (SMTPException, OSError) as error:
             return judged(error, stages[-1])
         return Accepted(letter.message_id)
@@ -307,6 +305,9 @@ class Smtp:
         return await self._mail(await self._connected())
 
     async def _mail(self, line: Line) -> Line:
+        if is_too_late():
+            self._keep(line)
+            raise TimeoutError("it took too long to connect")
         try:
             if line.dirty:
                 await line.smtp.rset()

@@ -1,9 +1,11 @@
 """SMTP: the contract, the message as a parser reads it, and what a relay's words mean at each stage."""
 
 import asyncio
+import contextlib
 import dataclasses
 import email
 import email.policy
+import socket
 import time
 
 import pytest
@@ -15,7 +17,7 @@ from dispatcher.model.kinds import Channel
 from dispatcher.model.outcome import Accepted, Misconfigured, NotSent, OutcomeUnknown, Rejected, Throttled
 from dispatcher.model.rendition import Envelope, Rendition, Slot, SlotForm
 from dispatcher.providers import smtp
-from dispatcher.wire import Wire
+from dispatcher.wire import Wire, begin_before
 from tests.contract.certificate import self_signed, server_side
 from tests.contract.http_vendor import Fault
 from tests.contract.material import (
@@ -308,6 +310,59 @@ class TestContract(ProviderContract):
             await far.until_idle()
 
         self.against(self.mute(), act)
+
+    def test_a_connection_that_came_too_late_carries_the_next_message_but_not_this_one(self):
+        async def act(provider, far):
+            begin_before(asyncio.get_running_loop().time() - 1)
+            late = await provider.send(self.rendition(), self.envelopes(1), expires_at=SOON)
+            assert "MAIL" not in far.commands
+            begin_before(asyncio.get_running_loop().time() + 60)
+            return late + await provider.send(self.rendition(), self.envelopes(1), expires_at=SOON)
+
+        vendor = self.accepting()
+        assert [type(o) for o in self.against(vendor, act)] == [NotSent, Accepted]
+        assert vendor.opened == 1
+
+    def test_a_message_that_its_deadline_cut_off_is_not_finished_behind_our_back(self):
+        long = dataclasses.replace(self.rendition(), parts={"subject": "Long", "text": "x" * 9_000_000})
+
+        async def run():
+            go_on, ended = asyncio.Event(), asyncio.get_running_loop().create_future()
+            server = await _thick_headed(go_on, ended)
+            async with server, Wire() as wire:
+                url = "smtp://{}:{}".format(*server.sockets[0].getsockname())
+                provider = self.make(url, wire, StillClock(), timeout=1.0)
+                outcome = await provider.send(long, self.envelopes(1), expires_at=SOON)
+                go_on.set()
+                async with asyncio.timeout(60):
+                    return outcome, await ended
+
+        (outcome,), tail = asyncio.run(run())
+        assert isinstance(outcome, OutcomeUnknown)
+        assert not tail.endswith(b"\r\n.\r\n")
+
+
+async def _thick_headed(go_on, ended):
+    """A relay that asks for the message and then reads nothing of it until `go_on`; `ended` gets its last bytes."""
+
+    async def session(reader, writer):
+        writer.write(b"220 hello\r\n")
+        while not (line := await reader.readline()).startswith(b"DATA"):
+            several = b"250-relay.example.com\r\n250 AUTH PLAIN LOGIN\r\n"
+            writer.write(b"235 ok\r\n" if line.startswith(b"AUTH") else several)
+        writer.write(b"354 go on\r\n")
+        await go_on.wait()
+        tail = b""
+        with contextlib.suppress(ConnectionError):
+            while more := await reader.read(65_536):
+                tail = (tail + more)[-16:]
+        ended.set_result(tail)
+        writer.close()
+
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.bind(("127.0.0.1", 0))
+    return await asyncio.start_server(session, sock=sock)
 
 
 @pytest.fixture(scope="module")
