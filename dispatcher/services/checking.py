@@ -16,7 +16,7 @@ from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Purpose
 from dispatcher.model.rendition import Rendition
 from dispatcher.model.template import Template
-from dispatcher.services import briefing, marketing, codes, measuring, readership
+from dispatcher.services import briefing, codes, marketing, measuring, readership
 from dispatcher.services.context import Context
 from dispatcher.services.findings import LEVELS, Finding, basis, marked
 

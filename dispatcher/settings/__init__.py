@@ -26,7 +26,17 @@ from dispatcher.settings import layers
 from dispatcher.settings.cadence import Cadence, Duties, Reminders
 from dispatcher.settings.layers import Layer, variable
 from dispatcher.settings.public import Outward, Status
-from dispatcher.settings.tables import Anchor, Approval, Audience, Dispatch, Log, Marketing, Organisation, Staff, Workers
+from dispatcher.settings.tables import (
+    Anchor,
+    Approval,
+    Audience,
+    Dispatch,
+    Log,
+    Marketing,
+    Organisation,
+    Staff,
+    Workers,
+)
 
 __all__ = ["SOURCE", "Origin", "Settings", "variable"]
 
