@@ -50,11 +50,17 @@ def _acting_on(session: Session, ref: str) -> "Person":
 @click.command("list", cls=Verb)
 @click.option("--incident", default="", metavar="REF", help="Of one incident.")
 @click.option("--all", "ended_too", is_flag=True, help="Of clocks that ended as well.")
+@click.option("--ical", is_flag=True, help="What is to come, as an iCalendar on stdout; for our own people only.")
 @pass_session
-def list_all(session: Session, incident: str, ended_too: bool) -> None:
+def list_all(session: Session, incident: str, ended_too: bool, ical: bool) -> None:
     """Reminders of running clocks, by time."""
     from dispatcher.services import reminders
 
+    if ical:
+        from dispatcher.services import calendar
+
+        click.echo(calendar.upcoming(session.ctx, incident), nl=False)
+        return
     found = reminders.listing(session.ctx, incident=incident, ended_too=ended_too)
     zone = session.settings.organisation.time_zone
     rows = [

@@ -7,7 +7,7 @@ from workers.queues import declared, listened_to
 
 
 def test_every_channel_has_a_queue():
-    assert [queue.name for queue in declared()] == [*(str(channel) for channel in Channel), "events", "tick"]
+    assert [queue.name for queue in declared()] == [*(str(channel) for channel in Channel), "events", "outward", "tick"]
 
 
 def test_the_procfile_listens_to_every_queue_and_no_other():
