@@ -117,6 +117,7 @@ def shown(broadcast: "Broadcast") -> dict[str, object]:
 @click.option("--variant", default="", metavar="NAME", help="A variant of the template for everybody.")
 @click.option("--variant-by", default="", metavar="COLUMN", help="The column of the audience that names it.")
 @click.option("--codes", default="", metavar="POOL", help="A goodwill code for each person; dispatcher code list.")
+@click.option("--signatory", default="", metavar="NAME", help="Who signs; dispatcher person signatories.")
 @click.option("--key", "request_key", default="", help="The same key again gives the same broadcast.")
 @pass_session
 def draft(

@@ -97,22 +97,6 @@ def missed(session: Session, incident: str) -> None:
 
 
 @click.command(cls=Verb)
-@click.option("--incident", default="", metavar="REF", help="Only because of this one.")
-@pass_session
-def missed(session: Session, incident: str) -> None:
-    """Promotion that waits, or was let go, because of an open incident: what people missed."""
-    from dispatcher.services import marketing
-
-    found = marketing.missed(session.ctx, incident)
-    rows = [
-        [one["ref"], one["state"], one["incident"], one["missed"], one["meant"], one["let_go_by"], one["title"]]
-        for one in found
-    ]
-    words = table(["ref", "state", "because of", "missed", "of", "let go by", "title"], rows) if rows else "Nothing."
-    show(session, {"missed": found}, words)
-
-
-@click.command(cls=Verb)
 @click.argument("ref")
 @click.option("--into", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Folder to write to.")
 @click.option("--open", "look_at", is_flag=True, help="Open it in the browser.")

@@ -145,6 +145,19 @@ def deputy(session: Session, name: str | None, principal: str | None, away_until
     show(session, plain, f"{name} stands in for {principal}" + (f" until {told(until, zone)}." if until else "."))
 
 
+@click.command(cls=Verb)
+@pass_session
+def signatories(session: Session) -> None:
+    """Whose names may stand under a message, how senior they are, and for which topics."""
+    directory = session.settings.signatories
+    rows = [[key, one.name, one.level, ", ".join(one.topics) or "any"] for key, one in directory.items()]
+    told = {key: one.model_dump(mode="json") for key, one in directory.items()}
+    none = "There is no directory: organisation.signatory signs everything. Write [signatories.NAME] into the settings."
+    show(session, {"signatories": told}, table(["key", "name", "level", "topics"], rows) if rows else none)
+
+
 command = Noun(
-    "person", help="Who may act: add, list, remove, token, deputy.", commands=[add, list_all, remove, token, deputy]
+    "person",
+    help="Who may act, and who signs: add, list, remove, token, deputy, signatories.",
+    commands=[add, list_all, remove, token, deputy, signatories],
 )

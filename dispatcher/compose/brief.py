@@ -11,6 +11,7 @@ from datetime import datetime
 from dispatcher.errors import TemplateError
 from dispatcher.model.fact import Fact, FactKey
 from dispatcher.model.kinds import Channel, Mode, Purpose, Severity
+from dispatcher.model.person import Level
 
 LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 NONCE = re.compile(r"[0-9a-z]{8,32}")
@@ -53,6 +54,15 @@ class Organisation:
 
 
 @dataclass(frozen=True, slots=True)
+class Signature:
+    """Whose name stands under the message, and how senior that must be. `level` None: nobody of the directory."""
+
+    name: str
+    level: Level | None
+    needed: Level
+
+
+@dataclass(frozen=True, slots=True)
 class Brief:
     """One broadcast to be said.
 
@@ -73,6 +83,7 @@ class Brief:
     mode: Mode = Mode.LIVE
     severity: Severity = Severity.MAJOR
     variants: tuple[str, ...] = ("",)
+    signature: Signature | None = None
 
     def __post_init__(self) -> None:
         if not NONCE.fullmatch(self.nonce):

@@ -10,7 +10,7 @@ from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.fact import Fact, sheet
 from dispatcher.model.kinds import FactState
 from dispatcher.model.template import Template
-from dispatcher.services import promises, readership
+from dispatcher.services import promises, readership, signatories
 from dispatcher.services.context import Context
 
 
@@ -48,8 +48,10 @@ def brief(ctx: Context, tx: Tx, broadcast: Broadcast, template: Template) -> Bri
     incident = incidents.get(tx, broadcast.incident_id) if broadcast.incident_id else None
     terms = promises.of_broadcast(ctx, tx, broadcast, template)
     read = readership.readers(tx, broadcast, template)
+    speaks, signature = signatories.signed(ctx, organisation(ctx), template, broadcast.severity, broadcast.signatory)
     return Brief(
-        organisation=organisation(ctx),
+        organisation=speaks,
+        signature=signature,
         facts=sheet(_incident_facts(tx, broadcast, template), _own_facts(broadcast, template, ctx.clock.now())),
         channels=broadcast.plan.channels,
         locales=tuple(sorted(set(read.locales.values()))),

@@ -15,7 +15,7 @@ from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState
 from dispatcher.model.template import Template
 from dispatcher.people import Right, door_of, require
-from dispatcher.services import codes
+from dispatcher.services import codes, signatories, waves
 from dispatcher.services.context import Context
 
 CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ23456789"
@@ -45,6 +45,8 @@ class Draft:
     variant: str = ""
     variant_by: str = ""
     """A column of the audience, instead of one `variant` for everybody."""
+    signatory: str = ""
+    """Who signs, by their key in the directory; by default whoever may for this topic."""
     codes: str = ""
     """A pool of goodwill codes, one for each person."""
 
@@ -76,6 +78,7 @@ def edit(ctx: Context, actor: Person, ref: str, facts: Mapping[FactKey, object],
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
         found = broadcasts.get(tx, broadcast_id(ref), lock=True)
+        waves.void_lead(tx, found)
         if found.state is not BroadcastState.DRAFT:
             broadcasts.move(tx, found, BroadcastState.DRAFT)
             planning.clear(tx, found.id)
@@ -112,6 +115,7 @@ def _row(ctx: Context, tx: Tx, actor: Person, wanted: Draft, template: Template,
     severity = wanted.severity or (incident.severity if incident else Severity.MAJOR)
     mode = wanted.mode or (incident.mode if incident else ctx.settings.mode)
     plan = _plan(ctx, wanted, template, severity, mode)
+    signatories.require_known(ctx, wanted.signatory)
     version = _audience(tx, wanted)
     if wanted.codes:
         codes.required(tx, wanted.codes)
@@ -124,6 +128,7 @@ def _row(ctx: Context, tx: Tx, actor: Person, wanted: Draft, template: Template,
         "incident_id": incident.id if incident else None,
         "template_id": template.id,
         "title": wanted.title or template.title,
+        "signatory": wanted.signatory or None,
         "purpose": template.purpose,
         "severity": severity,
         "mode": mode,

@@ -15,8 +15,8 @@ from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.template import Template
 
 LEVELS = ("error", "warning", "info")
-_MOVING = ("as_of", "nonce", "code", "facts")
-"""What differs between two renderings of one text: the clock and the random marks."""
+_MOVING = ("as_of", "nonce", "code", "facts", "latest_update_at", "previous")
+"""What is not of the text itself: the clock, the random marks, and what others were told meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -274,7 +274,8 @@ def _require_promise(ctx: Context, row: Row[Any], terms: Terms, promised: dateti
 
 def _voice(ctx: Context) -> str:
     """The mark of what the settings say in every message: names, addresses, never-ask words."""
-    return hashlib.sha256(repr(briefing.organisation(ctx)).encode()).hexdigest()
+    said = repr((briefing.organisation(ctx), sorted(ctx.settings.signatories.items())))
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _terms(row: Row[Any]) -> Terms:

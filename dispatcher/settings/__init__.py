@@ -34,6 +34,7 @@ from dispatcher.settings.tables import (
     Log,
     Marketing,
     Organisation,
+    Signatory,
     Staff,
     Workers,
 )
@@ -82,6 +83,7 @@ class Settings(BaseSettings):
     duties: Duties = Duties()
     approval: Approval = Approval()
     marketing: Marketing = Marketing()
+    signatories: dict[str, Signatory] = {}
     workers: Workers = Workers()
     log: Log = Log()
     providers: dict[str, dict[str, Any]] = Field(default={}, repr=False)

@@ -152,6 +152,16 @@ class Staff(Block):
         return names
 
 
+class Signatory(Block):
+    """Somebody whose name may stand under a message. `signature` is what stands below it, by language; `topics` are
+    ids, profiles, purposes or audiences of templates, and none means all."""
+
+    name: str = Field(min_length=1, max_length=80)
+    level: Level
+    signature: dict[str, str] = {}
+    topics: Words = ()
+
+
 class Approval(Block):
     """Who must say yes to what, and how long they have. By severity, the template's own demand is never lowered."""
 

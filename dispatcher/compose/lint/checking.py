@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from dispatcher.compose.brief import Brief
-from dispatcher.compose.lint import agreement, breach, leftovers, lengths, links, plain, promises, safety, tone
+from dispatcher.compose.lint import agreement, breach, leftovers, lengths, links, plain, promises, safety, signing, tone
 from dispatcher.compose.lint.passages import read
 from dispatcher.compose.lint.rules import RULES, Case, Finding, Rule, Weight
 from dispatcher.compose.rendering import Composed
 from dispatcher.model.template import Template
 
-THEMES = (agreement, breach, leftovers, lengths, links, plain, promises, safety, tone)
+THEMES = (agreement, breach, leftovers, lengths, links, plain, promises, safety, signing, tone)
 """Importing a theme registers its rules."""
 
 
