@@ -168,6 +168,20 @@ class AnswersQueries(Protocol):
         ...
 
 
+@runtime_checkable
+class TellsFates(Protocol):
+    """A vendor that can be asked what became of a message it took on, should its events be lost."""
+
+    async def fate(self, provider_message_id: str, key: str, copy: int) -> Sequence[Event] | None:
+        """What its events would have said by now; None if it gave no answer this time: ask again later."""
+        ...
+
+
+def can_be_asked(provider: Provider) -> bool:
+    """Whether this account's vendor can be asked. `asks` is False where that is bought apart and was not."""
+    return isinstance(provider, AnswersQueries) and bool(getattr(provider, "asks", True))
+
+
 @functools.cache
 def _installed() -> dict[str, EntryPoint]:
     """Read once: every look at the entry points opens the metadata of every package."""

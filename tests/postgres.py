@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -38,6 +39,7 @@ class Server:
         self.url = url
         self._process: subprocess.Popen[bytes] | None = None
         self._command: list[str | Path] = []
+        self._launcher = ThreadPoolExecutor(1)  # the server ends with the thread that started it
         self._folder: Path | None = None
         self._made = 0
 
@@ -58,6 +60,9 @@ class Server:
 
     def again(self) -> None:
         """Run it, for the first time or after a crash."""
+        self._launcher.submit(self._launch).result()
+
+    def _launch(self) -> None:
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 self._command, stdout=log, stderr=log, cwd=self._folder, start_new_session=True
@@ -112,5 +117,6 @@ class Server:
         if self._process:
             self._process.terminate()
             self._process.wait(20)
+        self._launcher.shutdown()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)

@@ -245,6 +245,18 @@ class Twilio:
         ours = (entry for entry in listed if isinstance(entry, dict) and _is_ours(entry, text, since - CLOCK_SLACK))
         return next(map(_created, ours), None)
 
+    async def fate(self, provider_message_id: str, key: str, copy: int) -> Sequence[Event] | None:
+        """The message as it stands now, read as the callback that would have said so."""
+        url = f"{self._url.removesuffix('.json')}/{provider_message_id}.json"
+        try:
+            answer = await self._wire.request("GET", url, headers=self._headers, timeout=self._settings.timeout)
+        except WireError:
+            return None
+        if answer.status != 200:
+            return [] if answer.status == 404 else None
+        told = answer.json()
+        return [_event(provider_message_id, str(told.get("status")), _int(told.get("error_code")), key, copy)]
+
     def verify(self, request: WebhookRequest) -> None:
         """HMAC over our own public URL (never the Host header) and every parameter, or over the URL of a JSON body."""
         given = request.headers.get(SIGNATURE, "").encode()
@@ -282,20 +294,25 @@ class Twilio:
         sid = fields.get("MessageSid") or fields.get("SmsSid") or ""
         word = fields.get("MessageStatus") or fields.get("SmsStatus") or ""
         number = _int(fields.get("ErrorCode"))
-        code = CODES.get(number) if number else None
         query = dict(parse_qsl(urlsplit(request.url).query))
-        event = Event(
-            event_id=f"{sid}:{word}:{number or 0}"[:100] if sid else hashlib.sha256(request.body).hexdigest()[:40],
-            type=EVENTS.get(word, EventType.UNKNOWN),
-            key=query.get("d"),
-            occurred_at=None,
-            provider_message_id=sid or None,
-            reason=reason(number, code.words if code else "") if number else "",
-            suppresses=code.suppresses if code and word in _DEAD else None,
-            vendor_word=word[:64],
-            copy=copy_number(query.get("n")),
-        )
-        return [event]
+        nameless = hashlib.sha256(request.body).hexdigest()[:40]
+        return [_event(sid, word, number, query.get("d"), copy_number(query.get("n")), nameless)]
+
+
+def _event(sid: str, word: str, number: int | None, key: str | None, copy: int, nameless: str = "") -> Event:
+    """One word about one message, the same whether it was told or asked for."""
+    code = CODES.get(number) if number else None
+    return Event(
+        event_id=f"{sid}:{word}:{number or 0}"[:100] if sid else nameless,
+        type=EVENTS.get(word, EventType.UNKNOWN),
+        key=key,
+        occurred_at=None,
+        provider_message_id=sid or None,
+        reason=reason(number, code.words if code else "") if number else "",
+        suppresses=code.suppresses if code and word in _DEAD else None,
+        vendor_word=word[:64],
+        copy=copy,
+    )
 
 
 def _as_outcome(code: Code, why: str) -> Outcome:

@@ -16,7 +16,7 @@ from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Purpose
 from dispatcher.model.rendition import Rendition
 from dispatcher.policy.retry import wait_seconds
-from dispatcher.services import codes, hold, measuring, reconciling, routing, tampering, unsubscribes
+from dispatcher.services import asking, codes, hold, measuring, reconciling, routing, tampering, unsubscribes
 from dispatcher.services.context import Account, Context
 from dispatcher.services.envelopes import Sealer
 from dispatcher.services.handover import Work, cut, hand_over
@@ -52,6 +52,7 @@ async def drain(
     done = await _side_by_side([_lane(ctx, Channel(channel), halting) for _ in range(LANES)])
     if not stopping():
         await reconciling.settle(ctx, Channel(channel))
+        await asking.ask(ctx, Channel(channel))
     return Drained(sum(b for b, _ in done), sum(d for _, d in done), more=not stopping() and is_due(ctx, channel))
 
 

@@ -105,6 +105,18 @@ def _apply(ctx: Context, posts: Sequence[Row[Any]]) -> None:
     folded = _Folded()
     for post in posts:
         _read_post(ctx, post, folded)
+    _write(ctx, folded)
+
+
+def take(ctx: Context, account: str, found: Sequence[Event]) -> None:
+    """Events that we asked for ourselves."""
+    folded = _Folded()
+    _add(ctx, account, found, folded)
+    if folded.reports:
+        _write(ctx, folded)
+
+
+def _write(ctx: Context, folded: _Folded) -> None:
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
         events.keep(tx, folded.reports, now)

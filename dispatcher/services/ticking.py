@@ -8,8 +8,10 @@ from dispatcher.model.clock import to_ms
 from dispatcher.model.states import BroadcastState, ControlState
 from dispatcher.services import (
     asking,
+    clockwatch,
     codes,
-    hold, marketing,
+    hold,
+    marketing,
     outward,
     reconciling,
     reminders,
@@ -17,6 +19,7 @@ from dispatcher.services import (
     signals,
     status_tree,
     succession,
+    waves,
 )
 from dispatcher.services.context import Context
 from dispatcher.services.dispatch import ensure_accounts, lateness_ms
@@ -31,10 +34,12 @@ def tick(ctx: Context) -> None:
     ensure_accounts(ctx)
     if hold.guard(ctx):
         return
+    clockwatch.look(ctx)
     now = to_ms(ctx.clock.now())
     break_leases(ctx, now)
     _expire(ctx, now)
     succession.settle(ctx, now)
+    waves.run(ctx, now)
     _mark_late(ctx, now)
     _fall_back(ctx, now)
     _finish(ctx, now)

@@ -10,11 +10,13 @@ from pydantic import field_validator as checked
 from dispatcher.model.kinds import Channel, Mode, Policy, Severity
 from dispatcher.model.person import Level
 
-Words = Annotated[
-    tuple[str, ...],
-    BeforeValidator(lambda v: [w.strip() for w in v.split(",") if w.strip()] if isinstance(v, str) else v),
-]
+_by_commas = BeforeValidator(lambda v: [w.strip() for w in v.split(",") if w.strip()] if isinstance(v, str) else v)
+
+Words = Annotated[tuple[str, ...], _by_commas]
 """A list in TOML; in the environment, words with commas between them."""
+
+Ages = Annotated[tuple[Annotated[int, Field(ge=1)], ...], _by_commas]
+"""The same of seconds."""
 
 
 class Block(BaseModel):
@@ -106,6 +108,7 @@ class Dispatch(Block):
     promotional_most: int = Field(default=3, ge=0)
     promotional_days: float = Field(default=7, gt=0)
     event_dedupe_days: int = Field(default=14, ge=1)
+    ask_after_seconds: Ages = (900, 3600, 86_400)
     retry: Retry = Retry()
     breaker: Breaker = Breaker()
 

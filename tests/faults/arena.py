@@ -20,6 +20,7 @@ from dispatcher.rehearsal.stage import PROCESSES, Stage
 from tests.faults.proxy import Proxy
 
 LEASE, GRACE, TIMEOUT, SETTLE = 4, 1, 1.5, 3
+ASK_AFTER = [4, 12]
 OPTED_OUT = 10
 """So many people of each run had asked for no more before it began."""
 
@@ -55,6 +56,7 @@ class Arena(Stage):
             "workers.processes": 2, "log.level": "warning", "dispatch.lease_seconds": LEASE,
             "dispatch.grace_seconds": GRACE, "dispatch.retry.first_seconds": 0.3, "dispatch.retry.longest_seconds": 2,
             "dispatch.breaker.open_seconds": 1, "dispatch.breaker.failures": 50,
+            "dispatch.ask_after_seconds": ASK_AFTER,
             **{f"dispatch.settle_seconds.{c}": SETTLE for c in ("email", "sms", "social")},
             "providers": {name: block | self._account(name) for name, block in base.providers.items()},
         }  # fmt: skip

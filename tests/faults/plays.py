@@ -9,9 +9,10 @@ import time
 import redis
 
 from dispatcher.embedded.procfile import parse
-from dispatcher.ledger import accounts, controls
+from dispatcher.ledger import accounts, controls, counts
 from dispatcher.model.clock import to_ms
 from dispatcher.sandbox.config import DownHow, Faults
+from dispatcher.sandbox.fate import NUMBER_SUFFIXES, Fate
 from dispatcher.sandbox.record import lines
 
 OPEN_MOST = 8 * 20 + 20
@@ -22,6 +23,8 @@ BACK_SECONDS = 10.0
 STORM_RATIO = 1.2
 """Requests that a throttling vendor sees, by those it allows."""
 FEW_REFUSED = 40
+ASK_SECONDS = 240.0
+"""For asking after everybody whose callbacks were lost, on a slow machine."""
 
 
 def spare_rings(arena, made, dice):
@@ -46,6 +49,35 @@ def all_events_arrive(arena, made, dice):
         return f"{told.get('events', 0)} events", f"events not taken in: {lost}" if lost else ""
 
     return look
+
+
+def asked_after(arena, made, dice):
+    """What lost callbacks would have said is asked for; open stay only those of whom the vendor knows no more."""
+
+    def look(arena, made):
+        until = time.monotonic() + ASK_SECONDS
+        while (left := _open_texts(arena, made)) > _silent_texts(arena, made) and time.monotonic() < until:
+            time.sleep(0.5)
+        dropped = arena.vendors.control.state()["events"].get("dropped", 0)
+        wrong = f"{left} texts without a last word" if left > _silent_texts(arena, made) else ""
+        return f"{dropped} callbacks lost, {left} texts open", wrong
+
+    return look
+
+
+def _open_texts(arena, made):
+    with arena.ctx.ledger.read() as tx:
+        return int(counts.by_channel(tx, made)["sms"].accepted)
+
+
+def _silent_texts(arena, made):
+    silent = tuple(end for end, fate in NUMBER_SUFFIXES.items() if fate is Fate.SILENT)
+    with arena.ctx.ledger.read() as tx:
+        rows = tx.all(
+            "SELECT r.phone FROM broadcast b JOIN recipient r ON r.version_id = b.audience_version_id WHERE b.id = :b",
+            b=made,
+        )
+    return sum(row.phone.endswith(silent) for row in rows)
 
 
 def minute_without_redis(arena, made, dice):
