@@ -54,6 +54,16 @@ class Organisation:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What the same readers were told last: one rendition as plain text."""
+
+    channel: Channel
+    locale: str
+    variant: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Signature:
     """Whose name stands under the message, and how senior that must be. `level` None: nobody of the directory."""
 
@@ -68,6 +78,8 @@ class Brief:
 
     `as_of` is the moment the words are true for; `nonce` makes slot tags unguessable (a fresh random one for each
     broadcast); `code` is the short code people type to verify the message; `variants` beside the plain one.
+    `latest_update_at` is the last moment that the cadence allows for the next update; `previous` the last word to the
+    same readers; `corrects` the names (code, ref) of the message that this one takes back.
     """
 
     organisation: Organisation
@@ -84,6 +96,9 @@ class Brief:
     severity: Severity = Severity.MAJOR
     variants: tuple[str, ...] = ("",)
     signature: Signature | None = None
+    latest_update_at: datetime | None = None
+    previous: tuple[Said, ...] = ()
+    corrects: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not NONCE.fullmatch(self.nonce):

@@ -79,7 +79,7 @@ def _play(stage: Stage, narrator: Narrator, recipients: int, seed: int, folder: 
         "Import", f"{number(listed.size)} people: {addresses}; {number(listed.suppressed)} addresses opted out"
     )
     incident = script.happen(ctx, cast)
-    narrator.step("Incident", f"{incident.ref} “{incident.title}”, {incident.severity}; next word promised in 30 min")
+    narrator.step("Incident", f"{incident.ref} “{incident.title}”, {incident.severity}; next word promised in 20 min")
     broadcast = script.write(ctx, cast, incident)
     narrator.step("Draft", f"{broadcast.ref} from {broadcast.template_id}, by {cast.author.name}")
     _tell_check(narrator, checking.check(ctx, broadcast.ref))

@@ -85,7 +85,7 @@ def happen(ctx: Context, cast: Cast) -> Incident:
         "Online orders stopped",
         severity=Severity.CRITICAL,
         mode=Mode.DRILL,
-        next_update_at=ctx.clock.now() + timedelta(minutes=30),
+        next_update_at=ctx.clock.now() + timedelta(minutes=20),
     )
     incident = incidents.open_incident(ctx, cast.author, opening)
     known = facts.read_file(Path(ctx.catalogue.get(TEMPLATE).origin) / "example.toml")

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from dispatcher.compose.brief import Brief, Organisation
+from dispatcher.compose.brief import Brief, Organisation, Said
 from dispatcher.compose.facts import read_facts
-from dispatcher.ledger import incidents
+from dispatcher.compose.preview.frames import plain
+from dispatcher.ledger import broadcasts, incidents, predecessors
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.fact import Fact, sheet
@@ -64,7 +65,23 @@ def brief(ctx: Context, tx: Tx, broadcast: Broadcast, template: Template) -> Bri
         mode=broadcast.mode,
         severity=broadcast.severity,
         variants=tuple(sorted(set(read.variants.values()))),
+        latest_update_at=terms.latest if terms else None,
+        previous=_previous(tx, broadcast),
+        corrects=_corrected(tx, broadcast),
     )
+
+
+def _previous(tx: Tx, broadcast: Broadcast) -> tuple[Said, ...]:
+    before = predecessors.last(tx, broadcast)
+    older = broadcasts.renditions(tx, before).values() if before is not None else ()
+    return tuple(Said(one.channel, one.locale, one.variant, plain(one)) for one in older)
+
+
+def _corrected(tx: Tx, broadcast: Broadcast) -> tuple[str, ...]:
+    if broadcast.relation != "correction" or broadcast.origin_id is None:
+        return ()
+    origin = broadcasts.get(tx, broadcast.origin_id)
+    return origin.code, origin.ref
 
 
 def _incident_facts(tx: Tx, broadcast: Broadcast, template: Template) -> list[Fact]:

@@ -38,7 +38,7 @@ STAFF = [
 ]
 DRAFT = [
     ("audience", "import", "people.csv", "--into", "customers", "--region", "GB", "--as", "Ana"),
-    ("incident", "open", "Orders stopped", "--severity", "critical", "--next-update", "in 30m", "--as", "Ana"),
+    ("incident", "open", "Orders stopped", "--severity", "critical", "--next-update", "in 20m", "--as", "Ana"),
     ("fact", "set", "INC-1", "--facts", EXAMPLE, "--as", "Ana"),
     ("broadcast", "draft", "--template", "holding-statement", "--audience", "customers",
      "--channel", "email,sms,social", "--incident", "INC-1", "--as", "Ana"),

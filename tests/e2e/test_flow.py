@@ -133,7 +133,7 @@ def sent(house):
     run("audience", "import", "people.csv", "--into", "customers", "--confirm-rows", COUNT, who="Ana")
     first = next(one for one in people(COUNT, 5) if one.email and one.phone)
     run("suppression", "add", first.email, "--reason", "opt_out", who="Ana")
-    opened = run("incident", "open", "Orders stopped", "--severity", "major", "--next-update", "in 45m", who="Ana")
+    opened = run("incident", "open", "Orders stopped", "--severity", "major", "--next-update", "in 30m", who="Ana")
     incident = opened.stdout.strip()
     run("fact", "set", incident, "--facts", EXAMPLE, who="Ana")
     drafted = run(

@@ -1,27 +1,16 @@
 """One truth: the parts, channels and languages of a broadcast say the same, and say what the fact sheet says."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Any
 
+from dispatcher.compose.lint.numerals import differences
 from dispatcher.compose.lint.passages import Passage
-from dispatcher.compose.lint.phrases import hits, negated, says
+from dispatcher.compose.lint.phrases import Unless, hits, negated, pattern, says, sentences
 from dispatcher.compose.lint.rules import Case, Hit, Weight, rule
-from dispatcher.model.fact import FactKind, ServiceState
+from dispatcher.model.fact import FactKind, Place, ServiceState
+from dispatcher.model.kinds import FactState
 from dispatcher.model.template import Profile
-
-_NUMBER = re.compile(r"(?<![\w#])\d+(?:[ \u202f\u00a0,.]\d{3})*(?:[:.,]\d+)?(?!\w)|\d{1,2} h \d{2}")
-_AWAY = re.compile(r"https?://\S+|\S+@\S+|\+?\d[\d -]{7,}\d|\bINC-\d+\b|^\s*\d+\.\s", re.MULTILINE)
-_TIME_FR = re.compile(r"\b(\d{1,2}) h(?: (\d{2}))?\b")
-_TIME_12 = re.compile(r"\b(\d{1,2})(?:[:.](\d{2}))? ?([ap])\.?m\b", re.IGNORECASE)
-
-
-def numbers(passage: Passage) -> Counter[str]:
-    """Every number that a reader would compare: counts, times, days; not addresses, telephones or list marks."""
-    text = _TIME_FR.sub(lambda at: f"{int(at[1])}:{at[2] or '00'}", _AWAY.sub(" ", passage.text))
-    text = _TIME_12.sub(lambda at: f"{int(at[1]) % 12 + 12 * (at[3] in 'pP')}:{at[2] or '00'}", text)
-    bare = (re.sub(r"[ \u202f\u00a0,](?=\d{3})", "", found) for found in _NUMBER.findall(text))
-    return Counter(number.lstrip("0") or "0" for number in bare)
 
 
 @rule(
@@ -31,14 +20,16 @@ def numbers(passage: Passage) -> Counter[str]:
     source="NCSC, effective communications in a cyber incident",
 )  # fmt: skip
 def contradictions(case: Case) -> Iterable[Hit]:
-    """Mail with and without HTML; each text against its translation; glitch against cyber attack."""
+    """Mail with and without HTML; each text against its translation and the fact sheet; glitch against cyber attack."""
     for one, other in (*_mail_pairs(case), *_translations(case)):
-        missing = numbers(one).keys() ^ numbers(other).keys()
+        missing = differences(one, other)
         if missing:
             where = f"{other.part} in {other.locale}" if one.locale != other.locale else other.part
             told = ", ".join(sorted(missing))
             yield Hit(one, 0, told, f"{one.target}: {one.part} and {where} differ in {told}.")
     yield from _terms(case)
+    yield from _data_claims(case)
+    yield from _service_claims(case)
 
 
 def _mail_pairs(case: Case) -> Iterator[tuple[Passage, Passage]]:
@@ -65,6 +56,60 @@ def _terms(case: Case) -> Iterable[Hit]:
         passage, hit = glitches[0]
         what = f"{passage.target} speaks of a {hit.words}, {attacked.target} of a cyber incident."
         yield Hit(passage, hit.line, hit.words, what)
+
+
+def _data_claims(case: Case) -> Iterable[Hit]:
+    """A sentence that says of a kind of data what the matrix does not say."""
+    rows = [row for matrix in case.said(FactKind.MATRIX) for row in matrix]
+    for row in rows:
+        name = f"data_{row['data']}"
+        surely_not = row["place"] == Place.NOT_TAKEN and row["state"] == FactState.CONFIRMED
+        for passage in case.passages:
+            for sentence, _ in sentences(passage, name):
+                claim = _claims_taken(sentence.text, passage.language)
+                too_much = claim is True and row["place"] != Place.TAKEN
+                if too_much or (claim is False and not surely_not):
+                    told = "taken" if claim else "not taken"
+                    place = str(row["place"]).replace("_", " ")
+                    what = (
+                        f"{passage.target} says {told} of {row['data']}; the fact sheet says {place}, {row['state']}."
+                    )
+                    yield Hit(passage, sentence.line, sentence.text[:60], what)
+
+
+def _claims_taken(sentence: str, language: str) -> bool | None:
+    """True: something was taken, it says. False: it was not. None: it leaves that open, or speaks of neither."""
+    wanted = pattern("taken_claim", language)
+    found = wanted.search(sentence) if wanted else None
+    if found is None or says(sentence, "open_question", language):
+        return None
+    return not (negated(sentence, found, language) or says(found[0], "negation", language))
+
+
+def _service_claims(case: Case) -> Iterable[Hit]:
+    """A sentence that calls a service back that is down, or down that works. Services with two states by region are
+    left to the reader."""
+    rows = [row for services in case.said(FactKind.SERVICES) for row in services]
+    states: dict[str, set[Any]] = {}
+    for row in rows:
+        states.setdefault(str(row["name"]).lower(), set()).add(row["state"])
+    for name, found in states.items():
+        wrong = {ServiceState.DOWN: "works_claim", ServiceState.OPERATIONAL: "down_claim"}.get(next(iter(found)))
+        if len(found) == 1 and wrong:
+            for passage in case.passages:
+                for hit in hits(passage, wrong, negated, _other_service(name), _not_now):
+                    what = f"{passage.target} says {hit.words!r} of {name}; the fact sheet says {next(iter(found))}."
+                    yield Hit(passage, hit.line, hit.words, what)
+
+
+def _other_service(name: str) -> Unless:
+    """The words shortly before the claim are not this service's name."""
+    return lambda sentence, found, _language: not sentence[: found.start()].lower().rstrip().endswith(name)
+
+
+def _not_now(sentence: str, _found: re.Match[str], language: str) -> bool:
+    """The sentence tells of another time, or of what is hoped for."""
+    return says(sentence, "aim", language) or says(sentence, "another_time", language)
 
 
 @rule(

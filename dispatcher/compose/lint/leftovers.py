@@ -4,16 +4,25 @@ import re
 from collections.abc import Iterable
 
 from dispatcher.compose import marks
-from dispatcher.compose.lint.passages import Passage
+from dispatcher.compose.lint.passages import Passage, plain_line
 from dispatcher.compose.lint.rules import Case, Hit, Weight, each, rule
 from dispatcher.model.fact import spoken
 from dispatcher.model.kinds import FactState, Mode, Purpose
+from dispatcher.model.template import Profile
 
 _LEFT = re.compile(
     r"\{\{|\}\}|\{%|%\}|\$\{\w*|%\([a-z_]+\)s"
     r"|\[[A-Z][A-Z0-9 _/-]{2,}\]|\[(?:insert|your|name|date|time|link|x)\b[^\]]*\]"
     r"|(?<!\w)\*[a-z_]+\*(?!\w)|<(?:insert|name|date|time|link)\b[^>]*>"
     r"|(?<!\w)(?:TODO|TBC|TBD|FIXME|X{3,}|lorem ipsum|à compléter)(?!\w)",
+    re.IGNORECASE,
+)
+_CODED = re.compile(r"\b\S*\d\S*\b|\b[B-DF-HJ-NP-TV-XZ2-9]{7}\b")
+"""Figures, times, and the code of a message."""
+_CALENDAR = re.compile(
+    r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|january|february|march|april|may|june|july|august|september"
+    r"|october|november|december|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|janvier|février|mars|avril|mai"
+    r"|juin|juillet|août|septembre|octobre|novembre|décembre|utc|gmt|bst|cet|cest)\b",
     re.IGNORECASE,
 )
 _PLAIN_WORDS = re.compile(r"\[(?:x)\]", re.IGNORECASE)
@@ -36,16 +45,54 @@ def blanks(passage: Passage, _case: Case) -> Iterable[Hit]:
 
 
 @rule(
-    "L40", Weight.BLOCK, "A drill and a real message look alike.",
-    why="Hawaii, 2018: a drill went out as a real alert, and was taken for one.",
+    "L40", Weight.BLOCK, "The message can be taken for another one.",
+    why="Hawaii, 2018: a drill went out as a real alert. The same words twice look as if nobody were at work.",
     mend="Let the mode of the broadcast put the mark on; write none yourself.",
+    source="PagerDuty, stakeholder communications; FCC, DOC-350119",
 )  # fmt: skip
-def drill(case: Case) -> Iterable[Hit]:
-    """Every text of a drill begins with the mark, no live text does, and a template for drills stays in drills."""
+def mistaken(case: Case) -> Iterable[Hit]:
+    """A drill for the real thing or the other way round; an update for the last one; a correction for a first word."""
     if case.template.purpose is Purpose.DRILL and case.brief.mode is Mode.LIVE:
         yield Hit(None, 0, case.template.id, f"{case.template.title} is for drills only.")
     for passage in case.passages:
         yield from _drill_mark(passage, case)
+    yield from _same_again(case)
+    yield from _nameless_correction(case)
+
+
+def _same_again(case: Case) -> Iterable[Hit]:
+    """No sentence is new to these readers, but for times and codes."""
+    if case.template.profile not in (Profile.UPDATE, Profile.CORRECTION):
+        return
+    before = {(str(one.channel), one.locale, one.variant): one.text for one in case.brief.previous}
+    for passage in case.passages:
+        old = before.get((passage.target, passage.locale, passage.variant))
+        if old is not None and passage.part in ("text", "post.1"):
+            known = set(map(_but_for_times, _cut(old)))
+            if all(_but_for_times(piece) in known for piece in _cut(passage.text)):
+                what = f"{passage.target} ({passage.locale}) says the same as the last update."
+                yield Hit(
+                    passage, 0, "", what, mend="Add one new sentence that is of use: what has changed or was tried."
+                )
+
+
+def _cut(text: str) -> list[str]:
+    return [piece for piece in re.split(r"(?<=[.!?])\s+|\n", text) if piece.strip()]
+
+
+def _but_for_times(sentence: str) -> str:
+    """Its words without figures, days and codes."""
+    return " ".join(re.findall(r"[^\W\d_]+", _CALENDAR.sub(" ", _CODED.sub(" ", plain_line(sentence))).lower()))
+
+
+def _nameless_correction(case: Case) -> Iterable[Hit]:
+    """A correction says in each message which one it takes back."""
+    names = [name.lower() for name in case.brief.corrects]
+    for passage in case.of("email", "sms", "letter", "page") if names else ():
+        if passage.part != "subject" and not any(name in passage.text.lower() for name in names):
+            what = f"{passage.target} does not name the message that it corrects."
+            mend = f"Name its code {case.brief.corrects[0]}, for example in the fact original."
+            yield Hit(passage, 0, "", what, Weight.WARN, mend)
 
 
 def _drill_mark(passage: Passage, case: Case) -> Iterable[Hit]:

@@ -12,6 +12,8 @@ from dispatcher.compose.lint.rules import Case, Hit, Weight, each, rule
 from dispatcher.model.fact import FactKind, Place
 from dispatcher.model.template import Profile
 
+A_MINUTE = timedelta(minutes=1)
+"""Promises are told in whole minutes, rounded up."""
 LONGEST_SILENCE = timedelta(days=7)
 """No cadence of an open incident is slower than weekly."""
 
@@ -73,7 +75,9 @@ def _by_target(case: Case) -> Iterator[tuple[str, str, list[Passage]]]:
 @rule(
     "L03", Weight.BLOCK, "The next update is promised for a time that cannot be kept.",
     why="A broken promise costs more trust than the outage.",
-    mend="Promise a time that is ahead, and within a week.",
+    mend="Promise a time that is ahead and within the cadence, or announce a longer silence first: "
+    "dispatcher incident promise REF TIME",
+    source="PagerDuty, stakeholder communications: promise a maximum",
 )  # fmt: skip
 def promise_in_time(case: Case) -> Iterable[Hit]:
     """The promise is ahead of now, and not further than any cadence allows."""
@@ -84,6 +88,13 @@ def promise_in_time(case: Case) -> Iterable[Hit]:
         yield Hit(None, 0, f"{promised:%Y-%m-%d %H:%M}Z", "The next update is promised for a time that has passed.")
     elif promised - now > LONGEST_SILENCE and case.template.profile is Profile.UPDATE:
         yield Hit(None, 0, f"{promised:%Y-%m-%d %H:%M}Z", "The next update is more than a week away.")
+    elif (latest := case.brief.latest_update_at) and promised > latest + A_MINUTE and _is_open(case):
+        what = f"The next update is promised later than the cadence allows ({latest:%Y-%m-%d %H:%M}Z)."
+        yield Hit(None, 0, f"{promised:%Y-%m-%d %H:%M}Z", what)
+
+
+def _is_open(case: Case) -> bool:
+    return case.template.profile is Profile.UPDATE
 
 
 @rule(
