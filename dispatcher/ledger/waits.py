@@ -20,6 +20,18 @@ def unknown(tx: Tx, broadcast_id: int, channel: str) -> Row[Any] | None:
     )  # fmt: skip
 
 
+def accounts_of_unknown(tx: Tx, broadcast_id: int, channel: str) -> list[str]:
+    """Through which accounts the unknown deliveries of a channel were handed over."""
+    rows = tx.all(
+        "SELECT DISTINCT a.account FROM batch b JOIN delivery d ON d.broadcast_id = b.broadcast_id"
+        f" AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
+        " JOIN attempt a ON a.broadcast_id = d.broadcast_id AND a.no = b.no AND a.id = d.attempt_id"
+        " WHERE b.broadcast_id = :b AND b.channel = :channel AND b.unknown > 0 AND d.state = 4 ORDER BY a.account",
+        b=broadcast_id, channel=channel,
+    )  # fmt: skip
+    return [row.account for row in rows]
+
+
 def neighbours(tx: Tx, broadcast_id: int, channel: str, since: int, latest: int) -> tuple[int, int]:
     """Deliveries handed over within ten minutes of the unknown ones, and how many of them the vendor spoke about."""
     row = tx.one(

@@ -247,9 +247,14 @@ class SendGrid:
             return Rejected(why or f"HTTP {answer.status}", isolate=people > 1)
         return by_status(answer.status, why, answer.wait(self._clock.now(), "x-ratelimit-reset"))
 
+    @property
+    def asks(self) -> bool:
+        """Whether the account has Email Activity."""
+        return self._settings.activity
+
     async def lookup(self, rendition: Rendition, envelope: Envelope, *, since: datetime) -> Outcome | None:
         """Asks Email Activity for our key, where the account has it; None where it has not."""
-        if not self._settings.activity:
+        if not self.asks:
             return None
         marks = " AND ".join(f"unique_args['{name}']=\"{value}\"" for name, value in _marks(envelope).items())
         query = urlencode({"limit": 1, "query": marks})

@@ -1,6 +1,6 @@
 """Every number of `broadcast show` in words: why it is so, since when, and what happens next."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +10,8 @@ from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.clock import from_ms
 from dispatcher.model.kinds import Channel, Policy
+from dispatcher.provider import ReportsEvents, can_be_asked
+from dispatcher.services import clockwatch
 from dispatcher.services.context import Context
 
 
@@ -69,14 +71,26 @@ def _unknown(ctx: Context, tx: Tx, broadcast: Broadcast, channel: Channel, n: in
     decide = f"dispatcher broadcast settle {broadcast.ref} --unknown resend|leave --reason TEXT"
     if found is not None and found.left_alone == n:
         return Explanation(
-            channel, "unknown", n, why, f"They stay listed: told at most once. A person may {decide}", since
+            channel, "unknown", n, why, f"They stay listed: told at most once. A person decides: {decide}", since
         )
     again = broadcast.plan.policy.get(channel) is Policy.AT_LEAST_ONCE
     end = "are sent again, marked as possible repeats" if again else "stay listed, as people are told at most once"
     next_at = since + settle if since else None
-    return Explanation(
-        channel, "unknown", n, why, f"The vendor is asked then; those it does not know {end}.", since, next_at
-    )
+    if next_at and (held := clockwatch.held_until(ctx, tx, int(settle.total_seconds() * 1000))):
+        why += " A machine's clock has stepped, so the wait began again at that moment."
+        next_at = max(next_at, held)
+    what = _whom_to_ask(ctx, waits.accounts_of_unknown(tx, broadcast.id, channel)).format(end=end)
+    return Explanation(channel, "unknown", n, why, what, since, next_at)
+
+
+def _whom_to_ask(ctx: Context, accounts: Sequence[str]) -> str:
+    """What happens when the settle time is over, by what the vendors of these accounts can tell."""
+    providers = [ctx.accounts[name].provider for name in accounts if name in ctx.accounts]
+    if any(can_be_asked(provider) for provider in providers):
+        return "The vendor is asked then; those it does not know {end}."
+    if any(isinstance(provider, ReportsEvents) for provider in providers):
+        return "This vendor cannot be asked. An event may tell until then; those of whom none has come {end}."
+    return "Nobody can be asked, and no event will come: then they {end}."
 
 
 def _pending(tx: Tx, broadcast: Broadcast, channel: str, n: int, accounts: Mapping[str, str]) -> Explanation:

@@ -1,7 +1,8 @@
 """Settles what is unknown: by the vendor's own word after the settle time, else by the policy that was approved.
 
-A look-up before the settle time proves nothing (the call may still be under way, the vendor's list may lag). At most
-once leaves a delivery listed; at least once sends it again and says so.
+A look-up before the settle time proves nothing (the call may still be under way, the vendor's list may lag), and a
+wall clock that has just stepped does not say how much time has passed (`clockwatch`). At most once leaves a delivery
+listed; at least once sends it again and says so.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from dispatcher.model.kinds import Channel, Policy
 from dispatcher.model.outcome import Accepted, Outcome, OutcomeUnknown, Rejected
 from dispatcher.model.states import DeliveryState
 from dispatcher.provider import AnswersQueries
-from dispatcher.services import codes
+from dispatcher.services import clockwatch, codes
 from dispatcher.services.context import Context
 from dispatcher.services.envelopes import Sealer
 from dispatcher.services.outcomes import state_after
@@ -37,6 +38,7 @@ def due_channels(ctx: Context) -> set[str]:
 
 async def settle(ctx: Context, channel: Channel) -> int:
     """Ask about, or decide, up to ROWS unknown deliveries of a channel; how many were dealt with."""
+    clockwatch.look(ctx)
     rows = _due(ctx, channel, ROWS)
     for done, row in enumerate(rows):
         answer = await _ask(ctx, channel, row)
@@ -52,9 +54,11 @@ def _overdue(ctx: Context, channel: Channel, row: Row[Any]) -> bool:
 
 
 def _due(ctx: Context, channel: Channel, limit: int) -> Sequence[Row[Any]]:
-    before = to_ms(ctx.clock.now()) - ctx.settings.dispatch.settle_seconds[channel] * 1000
+    settle_ms = ctx.settings.dispatch.settle_seconds[channel] * 1000
+    before = to_ms(ctx.clock.now()) - settle_ms
     with ctx.ledger.read() as tx:
-        return sweeps.unknown_due(tx, channel, before, limit)
+        rows = sweeps.unknown_due(tx, channel, before, limit)
+        return () if rows and clockwatch.forbids(ctx, tx, settle_ms) else rows
 
 
 async def _ask(ctx: Context, channel: Channel, row: Row[Any]) -> Outcome | None:

@@ -51,7 +51,8 @@ class Vendor:
         for envelope in envelopes:
             if not _refused(envelope):
                 self.told[envelope.key] += 1
-                self.seen_at.setdefault(envelope.key, self.machine.now + self.machine.dice.uniform(0, LONGEST_LAG))
+                listed = self.machine.now + self.machine.dice.uniform(0, LONGEST_LAG)
+                self.seen_at.setdefault((envelope.key, envelope.copy), listed)
                 self._plan_events(envelope.key, envelope.copy)
 
     def _answers(self, fate, envelopes):
@@ -86,11 +87,11 @@ class Vendor:
 
 
 class Lister(Vendor):
-    """A vendor that can be asked, with a list that lags."""
+    """A vendor that can be asked, with a list that lags; it tells copies apart (others do by the time they began)."""
 
     async def lookup(self, rendition, envelope, *, since):
         await asyncio.sleep(0.05)
-        found = self.seen_at.get(envelope.key)
+        found = self.seen_at.get((envelope.key, envelope.copy))
         return Accepted(f"m{envelope.key}") if found is not None and found <= self.machine.now else None
 
 

@@ -218,9 +218,9 @@ class History:
             vendor.told[key],
             f"{row.channel}/{row.policy}/{row.seq} is {DeliveryState(row.state).name.lower()}",
         )
-        if told > 1 and not flagged:
-            self.wrong.append(f"{word}: told {told} times, not flagged")
-        if told > 1 and row.channel == "sms" and not self.jumps:
+        if told > 1 and (not flagged or row.policy == Policy.AT_MOST_ONCE):
+            self.wrong.append(f"{word}: told {told} times, {'though flagged' if flagged else 'not flagged'}")
+        if told > 1 and row.channel == "sms":
             self.wrong.append(f"{word}: told {told} times, though the vendor's list would have said so")
         if state is DeliveryState.SENDING or (state is DeliveryState.WAITING and row.control != "stopped"):
             self.wrong.append(f"{word} for ever")
