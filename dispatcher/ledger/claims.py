@@ -162,18 +162,20 @@ def suppressed_in_batch(tx: Tx, claim: Claim) -> dict[int, str]:
     return {row.seq: row.reason for row in found}
 
 
+_PROVED = {"b": "int", "seq": "int", "reason": "text"}
+
+
 def suppress_addresses(tx: Tx, proved: Sequence[tuple[int, int, str]], source: str, now: int) -> None:
     """Write the addresses of deliveries (broadcast_id, seq, reason) as suppressed; one already there stays as it is."""
     tx.change(
         "INSERT INTO suppression (channel, address, scope, reason, source, created_at)"
         " SELECT DISTINCT b.channel, CASE b.channel WHEN 'email' THEN r.email ELSE r.phone END,"
         " CASE x.reason WHEN 'unsubscribed' THEN 'promotional' ELSE 'all' END, x.reason, :source, :now"
-        f" FROM {tx.rows_of({'b': 'int', 'seq': 'int', 'reason': 'text'})} x"
-        " CROSS JOIN delivery d"
+        f" FROM {tx.looked_up(_PROVED, 'delivery', 'd.broadcast_id = x.b AND d.seq = x.seq')}"
         f" JOIN batch b ON b.broadcast_id = d.broadcast_id AND b.no = d.seq / {BATCH}"
         " JOIN broadcast o ON o.id = d.broadcast_id"
         " JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = d.rid"
-        " WHERE d.broadcast_id = x.b AND d.seq = x.seq AND b.channel IN ('email', 'sms') ON CONFLICT DO NOTHING",
+        " WHERE b.channel IN ('email', 'sms') ON CONFLICT DO NOTHING",
         source=source, now=now, rows=tx.pack(proved),
     )  # fmt: skip
 

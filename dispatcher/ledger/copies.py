@@ -97,9 +97,9 @@ def _follow(
 
 def _deliveries(tx: Tx, broadcast_id: int, seqs: Sequence[int]) -> dict[int, Row[Any]]:
     rows = tx.all(
-        f"SELECT d.seq, d.state, d.tries, d.reason, a.outcome FROM {tx.rows_of({'seq': 'int'})} x CROSS JOIN delivery d"
-        f" LEFT JOIN attempt a ON a.broadcast_id = d.broadcast_id AND a.no = d.seq / {BATCH} AND a.id = d.attempt_id"
-        " WHERE d.broadcast_id = :b AND d.seq = x.seq",
+        "SELECT d.seq, d.state, d.tries, d.reason, a.outcome"
+        f" FROM {tx.looked_up({'seq': 'int'}, 'delivery', 'd.broadcast_id = :b AND d.seq = x.seq')}"
+        f" LEFT JOIN attempt a ON a.broadcast_id = d.broadcast_id AND a.no = d.seq / {BATCH} AND a.id = d.attempt_id",
         b=broadcast_id, rows=tx.pack((seq,) for seq in seqs),
     )  # fmt: skip
     return {row.seq: row for row in rows}

@@ -124,8 +124,8 @@ class PostgreSQL:
         return psycopg
 
     def connect(self) -> Any:
-        """A server that falls silent is noticed within half a minute."""
-        return self.module.connect(
+        """A server that falls silent is noticed within half a minute. Our statements are too short to be compiled."""
+        connection = self.module.connect(
             self._url,
             connect_timeout=5,
             keepalives_idle=10,
@@ -134,6 +134,9 @@ class PostgreSQL:
             tcp_user_timeout=30_000,
             application_name="dispatcher",
         )
+        connection.execute("SET jit = off")
+        connection.commit()
+        return connection
 
     def begin(self, connection: Any, *, writing: bool) -> None:
         """psycopg sends BEGIN itself, with the first statement; here is what kind of BEGIN."""

@@ -123,6 +123,16 @@ class Tx:
         picks = (f"(value->>{i})::{kinds[kind]} AS {name}" for i, (name, kind) in enumerate(columns.items()))
         return f"(SELECT {', '.join(picks)} FROM jsonb_array_elements(CAST(:rows AS jsonb)))"
 
+    def looked_up(self, columns: Mapping[str, str], table: str, key: str) -> str:
+        """A FROM item: each row of `:rows` as `x` with its row of a large table as `d`, which `key` names.
+
+        PostgreSQL looks up one by one. Left to itself it believes a table that was filled since its last ANALYZE to be
+        all but empty, and reads everything a broadcast has there, once for each of the rows if it comes to the worst.
+        """
+        if self.is_sqlite:
+            return f"{self.rows_of(columns)} x CROSS JOIN {table} d ON {key}"
+        return f"{self.rows_of(columns)} x CROSS JOIN LATERAL (SELECT * FROM {table} d WHERE {key} OFFSET 0) d"
+
     @staticmethod
     def pack(rows: Iterable[Sequence[Any]]) -> str:
         """Rows for `rows_of`, as the one parameter `rows`."""

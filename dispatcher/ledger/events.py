@@ -74,25 +74,58 @@ def keep(tx: Tx, reports: Sequence[Report], received_at: int) -> None:
 def fold(tx: Tx, broadcast_id: int, proofs: Mapping[int, tuple[DeliveryState, str | None]]) -> int:
     """Lift deliveries to what events prove, never lower them; how many rose. `proofs` by seq."""
     rows = [(seq, int(state), reason) for seq, (state, reason) in sorted(proofs.items())]
-    numbers = sorted({seq // BATCH for seq in proofs})
-    claims.lock_batches(tx, broadcast_id, numbers)
+    claims.lock_batches(tx, broadcast_id, sorted({seq // BATCH for seq in proofs}))
+    moved = _lift_each(tx, broadcast_id, rows) if tx.is_sqlite else _lift_all(tx, broadcast_id, rows)
+    _shift(tx, broadcast_id, moved)
+    return sum(row.n for row in moved)
+
+
+def _lift_each(tx: Tx, broadcast_id: int, rows: Sequence[tuple[int, int, str | None]]) -> Sequence[Row[Any]]:
+    """SQLite: count what will move, then one prepared statement a row."""
+    columns = {"seq": "int", "state": "int", "why": "text"}
     moved = tx.all(
-        f"SELECT d.seq / {BATCH} AS no, d.state AS was, r.state AS now, count(*) AS n"
-        f" FROM {tx.rows_of({'seq': 'int', 'state': 'int', 'why': 'text'})} r CROSS JOIN delivery d"
-        f" WHERE d.broadcast_id = :b AND d.seq = r.seq AND {_rises('d.', 'r.state')} GROUP BY 1, 2, 3",
+        f"SELECT d.seq / {BATCH} AS no, d.state AS was, x.state AS now, count(*) AS n"
+        f" FROM {tx.looked_up(columns, 'delivery', 'd.broadcast_id = :b AND d.seq = x.seq')}"
+        f" WHERE {_rises('d.', 'x.state')} GROUP BY 1, 2, 3",
         b=broadcast_id, rows=tx.pack(rows),
     )  # fmt: skip
-    if not moved:
-        return 0
     tx.change_by(
         "UPDATE delivery SET state = r.proof, reason = r.why {r}"
         f" WHERE broadcast_id = :b AND seq = r.place AND {_rises('delivery.', 'r.proof')}",
         {"place": "int", "proof": "int", "why": "text"},
-        rows,
+        rows if moved else (),
         b=broadcast_id,
     )
-    _shift(tx, broadcast_id, moved)
-    return sum(row.n for row in moved)
+    return moved
+
+
+def _lift_all(tx: Tx, broadcast_id: int, rows: Sequence[tuple[int, int, str | None]]) -> Sequence[Row[Any]]:
+    """PostgreSQL: each row looked up by its key, changed at its place, counted as it was changed.
+
+    The batches are locked, so nobody else moves a row meanwhile. Other ways of joining are forbidden to the planner:
+    all of them read the broadcast through, and one reads it through once for every event.
+    """
+    _join_otherwise(tx, "off")
+    places, states, reasons = (list(column) for column in zip(*rows, strict=True))
+    moved = tx.all(
+        "WITH moved AS (UPDATE delivery SET state = x.proof, reason = x.why FROM ("
+        " SELECT d.at, d.state AS was, r.proof, r.why"
+        " FROM unnest(CAST(:places AS bigint[]), CAST(:states AS bigint[]), CAST(:whys AS text[])) r(place, proof, why)"
+        " CROSS JOIN LATERAL (SELECT ctid AS at, state, tries FROM delivery WHERE broadcast_id = :b AND seq = r.place"
+        f" OFFSET 0) d WHERE {_rises('d.', 'r.proof')}) x WHERE delivery.ctid = x.at"
+        f" RETURNING delivery.seq / {BATCH} AS no, x.was, x.proof)"
+        " SELECT no, was, proof AS now, count(*) AS n FROM moved GROUP BY 1, 2, 3",
+        b=broadcast_id, places=places, states=states, whys=reasons,
+    )  # fmt: skip
+    _join_otherwise(tx, "on")
+    return moved
+
+
+def _join_otherwise(tx: Tx, switch: str) -> None:
+    tx.one(
+        "SELECT set_config('enable_hashjoin', :switch, true), set_config('enable_mergejoin', :switch, true)",
+        switch=switch,
+    )
 
 
 def _rises(delivery: str, proof: str) -> str:
@@ -122,8 +155,8 @@ def misfits(tx: Tx, broadcast_id: int, seqs: Sequence[int]) -> list[tuple[int, s
     found = {
         row.seq: DeliveryState(row.state).name.lower() if row.tries == 0 or row.state != 0 else ""
         for row in tx.all(
-            f"SELECT d.seq, d.state, d.tries FROM {tx.rows_of({'seq': 'int'})} r CROSS JOIN delivery d"
-            " WHERE d.broadcast_id = :b AND d.seq = r.seq",
+            "SELECT d.seq, d.state, d.tries"
+            f" FROM {tx.looked_up({'seq': 'int'}, 'delivery', 'd.broadcast_id = :b AND d.seq = x.seq')}",
             b=broadcast_id, rows=tx.pack((seq,) for seq in seqs),
         )
     }  # fmt: skip

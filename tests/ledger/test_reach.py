@@ -1,0 +1,87 @@
+"""What the statements around a call and around events read of the large tables: as much as they are about, no more.
+
+PostgreSQL plans by statistics, and a broadcast that was just planned has none. So the rows that were really read are
+counted, on tables that were never analysed, at two sizes of the broadcast.
+"""
+
+import pytest
+
+from dispatcher.ledger import claims, copies, events, leases
+from dispatcher.ledger.claims import Closing, Finding, Request
+from dispatcher.ledger.events import Report
+from dispatcher.model.broadcast import BATCH
+from dispatcher.model.clock import to_ms
+from dispatcher.model.kinds import Channel
+from dispatcher.model.states import DeliveryState
+from tests.services.world import World
+
+LATE = 1 << 60
+LARGE = ("delivery", "attempt", "recipient", "event", "copy")
+
+
+class Reader:
+    """Counts rows read of the large tables within one transaction."""
+
+    def __init__(self, ledger):
+        self._ledger = ledger
+
+    def run(self, work):
+        with self._ledger.write() as tx:
+            before = self._read(tx)
+            found = work(tx)
+            after = self._read(tx)
+        return found, {name: after[name] - before[name] for name in LARGE}
+
+    @staticmethod
+    def _read(tx):
+        rows = tx.all(
+            "SELECT relname, coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) AS n FROM pg_stat_xact_user_tables"
+        )
+        return {row.relname: row.n for row in rows}
+
+
+def _everything(tmp_path, url, batches):
+    """Each step once on a broadcast of so many batches; what it read."""
+    world = World(tmp_path, url)
+    world.add_account("text", Channel.SMS)
+    world.audience(batches * BATCH)
+    made = world.broadcast(["sms"], {"sms": ["text"]})
+    world.release(made)
+    reader, now = Reader(world.ctx.ledger), to_ms(world.clock.now())
+    claim, read = reader.run(lambda tx: claims.claim(tx, "sms", "me", now, now - LATE, 10_000))
+    told = {"claim": read}
+    first = claim.no * BATCH
+    told["rows"] = reader.run(lambda tx: claims.rows(tx, made, claim.no, claim.version_id, claim.channel))[1]
+    told["suppressed"] = reader.run(lambda tx: claims.suppressed_in_batch(tx, claim))[1]
+    told["fragile"] = reader.run(lambda tx: leases.fragile(tx, made, claim.no, 2))[1]
+    requests = [Request(i + 1, first + i, first + i, 1) for i in range(50)]
+    ok, told["intent"] = reader.run(lambda tx: claims.intend(tx, claim, "text", requests, now, now + 10_000))
+    assert ok
+    findings = [Finding(r.attempt_id, r.first_seq, r.last_seq, DeliveryState.ACCEPTED, 1) for r in requests]
+    closings = [Closing(r.attempt_id, "accepted", 1, f"SM{r.attempt_id}", None) for r in requests]
+    moved, told["outcome"] = reader.run(lambda tx: claims.record(tx, made, claim.no, findings, closings, now))
+    assert moved == 50
+    proofs = {(first + i, None): (DeliveryState.DELIVERED, None) for i in range(0, 50, 2)}
+    rose, told["events"] = reader.run(lambda tx: copies.fold(tx, made, proofs))
+    assert rose == 25
+    told["misfits"] = reader.run(lambda tx: events.misfits(tx, made, [seq for seq, _ in proofs]))[1]
+    reports = [Report(bytes([i]) * 16, "text", made, first + i, "delivered", now, "") for i in range(25)]
+    told["kept"] = reader.run(lambda tx: events.keep(tx, reports, now))[1]
+    proved = [(made, first + i, "hard bounce") for i in range(5)]
+    told["suppress"] = reader.run(lambda tx: claims.suppress_addresses(tx, proved, "test", now))[1]
+    world.ctx.ledger.close()
+    return told
+
+
+@pytest.mark.postgres
+def test_no_statement_reads_more_of_a_larger_broadcast(tmp_path, postgres_server):
+    found = []
+    for batches in (2, 12):
+        url = postgres_server.fresh()
+        found.append(_everything(tmp_path / str(batches), url, batches))
+        postgres_server.drop(url)
+    small, large = found
+    assert large == small
+    assert max(sum(step.values()) for step in large.values()) <= 2 * BATCH
+    for step in ("intent", "outcome", "events", "misfits", "suppress"):
+        assert large[step]["delivery"] <= 4 * 50, (step, large[step])
