@@ -8,6 +8,7 @@ from dispatcher.cli import (
     broadcast_preview,
     broadcast_read,
     broadcast_run,
+    broadcast_waves,
 )
 from dispatcher.cli.groups import Noun
 
@@ -19,6 +20,7 @@ command = Noun(
         *broadcast_preview.VERBS,
         *broadcast_approve.VERBS,
         *broadcast_run.VERBS,
+        *broadcast_waves.VERBS,
         *broadcast_follow.VERBS,
         *broadcast_read.VERBS,
         *broadcast_export.VERBS,

@@ -94,8 +94,13 @@ def note_edit(tx: Tx, broadcast_id: int, version: int, person_id: int, at: int) 
 
 
 def editors(tx: Tx, broadcast_id: int) -> set[int]:
-    """Everybody who edited any version."""
-    return {row[0] for row in tx.all("SELECT person_id FROM edit WHERE broadcast_id = :b", b=broadcast_id)}
+    """Everybody who edited any version of it, or of a broadcast that is approved with it."""
+    rows = tx.all(
+        "SELECT person_id FROM edit WHERE broadcast_id = :b"
+        " OR broadcast_id IN (SELECT broadcast_id FROM wave WHERE lead_id = :b AND broadcast_id IS NOT NULL)",
+        b=broadcast_id,
+    )
+    return {row.person_id for row in rows}
 
 
 def replace_renditions(

@@ -14,7 +14,7 @@ from dispatcher.model.rendition import Rendition
 from dispatcher.model.states import BroadcastState
 from dispatcher.model.template import Template
 from dispatcher.people import Right, door_of, require, require_second_person
-from dispatcher.services import checking, codes, overriding, readership, sign_off
+from dispatcher.services import checking, codes, overriding, readership, sign_off, waves
 from dispatcher.services.context import Context
 from dispatcher.services.digests import digest, require_unaltered
 
@@ -39,6 +39,7 @@ def freeze(
         planning.clear(tx, broadcast.id)
         _plan(tx, ctx, broadcast, template, said.renditions, now)
         documents.replace(tx, broadcast.id, said.documents)
+        waves.require_submitted(tx, broadcast)
         size = planning.people(tx, broadcast.id)
         codes.bind(tx, broadcast, size)
         broadcasts.move(tx, broadcast, BroadcastState.SUBMITTED, submitted_at=now, audience_size=size, digest=None)
@@ -66,6 +67,7 @@ def approve(ctx: Context, actor: Person, ref: str, *, seen: str = "") -> Broadca
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
         broadcast = submitted(tx, ref)
+        waves.require_alone(tx, broadcast, "approve")
         require_second_person(actor, broadcasts.editors(tx, broadcast.id))
         template = ctx.catalogue.get(broadcast.template_id)
         bound = require_unaltered(tx, broadcast)
@@ -80,6 +82,7 @@ def approve(ctx: Context, actor: Person, ref: str, *, seen: str = "") -> Broadca
         broadcasts.note_act(tx, "approved", now, person_id=actor.id, broadcast_id=broadcast.id, detail=told)
         if not sign_off.missing(ctx, tx, broadcast, template, bound):
             broadcasts.move(tx, broadcast, BroadcastState.APPROVED, approved_at=now)
+            waves.approve_followers(tx, broadcast, approvals.decisions(tx, broadcast.id, bound, ["approve"]), now)
         return broadcasts.get(tx, broadcast.id)
 
 

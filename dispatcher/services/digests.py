@@ -3,7 +3,7 @@
 import hashlib
 
 from dispatcher.errors import Refused
-from dispatcher.ledger import broadcasts, documents, planning
+from dispatcher.ledger import broadcasts, documents, planning, waves
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast
 
@@ -26,6 +26,7 @@ def digest(tx: Tx, broadcast: Broadcast) -> str:
         ],
         "documents": [[one.name, one.locale, one.variant, one.sha256()] for one in documents.of(tx, broadcast.id)],
         "batches": planning.batch_hashes(tx, broadcast.id),
+        "waves": waves.bound(tx, broadcast.id),
     }
     return hashlib.sha256(broadcasts.canonical(whole).encode()).hexdigest()
 

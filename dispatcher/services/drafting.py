@@ -15,7 +15,7 @@ from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState
 from dispatcher.model.template import Template
 from dispatcher.people import Right, door_of, require
-from dispatcher.services import codes, signatories
+from dispatcher.services import codes, signatories, waves
 from dispatcher.services.context import Context
 
 CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ23456789"
@@ -78,6 +78,7 @@ def edit(ctx: Context, actor: Person, ref: str, facts: Mapping[FactKey, object],
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
         found = broadcasts.get(tx, broadcast_id(ref), lock=True)
+        waves.void_lead(tx, found)
         if found.state is not BroadcastState.DRAFT:
             broadcasts.move(tx, found, BroadcastState.DRAFT)
             planning.clear(tx, found.id)

@@ -11,7 +11,7 @@ from dispatcher.model.kinds import Mode
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState, ControlState
 from dispatcher.people import PROGRAM, Right, door_of, require
-from dispatcher.services import drafting, hold, marketing, preapproval, sign_off, succession
+from dispatcher.services import drafting, hold, marketing, preapproval, releasing, sign_off, succession, waves
 from dispatcher.services.context import Context
 from dispatcher.services.digests import require_unaltered
 
@@ -69,26 +69,13 @@ def _release(
         _require_ready(ctx, tx, broadcast, confirm_audience)
         marketing.require_free(ctx, tx, actor, broadcast, despite)
         succession.require_newest(ctx, tx, broadcast)
-        expires = release + timedelta(seconds=broadcast.plan.expires_after)
-        controls.move(
-            tx, broadcast.id, ControlState.RELEASED, to_ms(now), release_at=to_ms(release), expires_at=to_ms(expires)
-        )
-        broadcasts.move(tx, broadcast, BroadcastState.RELEASED, release_at=to_ms(release), expires_at=to_ms(expires))
-        succession.take_over(ctx, tx, broadcast, release)
+        released = (waves.start if waves.leads(tx, broadcast) else releasing.release)(ctx, tx, broadcast, release)
         broadcasts.note_act(
             tx, "sent", to_ms(now), person_id=actor.id, door=door_of(actor), broadcast_id=broadcast.id,
             detail=f"{confirm_audience} people, release {release.isoformat(timespec='seconds')}",
         )  # fmt: skip
-        released = broadcasts.get(tx, broadcast.id)
-    ring_what_is_due(ctx, released, now)
+    releasing.ring_what_is_due(ctx, released, now)
     return released
-
-
-def ring_what_is_due(ctx: Context, broadcast: Broadcast, now: datetime) -> None:
-    """Ring at once what is due at once; the tick rings the rest."""
-    if broadcast.release_at is not None and broadcast.release_at <= now:
-        for channel in broadcast.plan.channels:
-            ctx.doorbell.ring(channel)
 
 
 def undo(ctx: Context, actor: Person, ref: str) -> Broadcast:
@@ -99,6 +86,9 @@ def undo(ctx: Context, actor: Person, ref: str) -> Broadcast:
         broadcast = broadcasts.get(tx, broadcast_id(ref), lock=True)
         rows = controls.of(tx, broadcast.id).values()
         if broadcast.state is not BroadcastState.RELEASED:
+            if broadcast.state is BroadcastState.APPROVED and waves.take_back(tx, broadcast):
+                broadcasts.note_act(tx, "undone", now, person_id=actor.id, broadcast_id=broadcast.id)
+                return broadcast
             raise IllegalTransition(f"{broadcast.ref} is {broadcast.state}; there is nothing to undo.")
         if any(row.started_at is not None or row.release_at <= now for row in rows):
             raise TooLate(
@@ -107,6 +97,7 @@ def undo(ctx: Context, actor: Person, ref: str) -> Broadcast:
         controls.move(tx, broadcast.id, ControlState.PLANNED, now, release_at=None, expires_at=None)
         broadcasts.move(tx, broadcast, BroadcastState.APPROVED, release_at=None, expires_at=None)
         succession.give_way(ctx, tx, broadcast)
+        waves.take_back(tx, broadcast)
         broadcasts.note_act(tx, "undone", now, person_id=actor.id, broadcast_id=broadcast.id)
         return broadcasts.get(tx, broadcast.id)
 
@@ -114,7 +105,9 @@ def undo(ctx: Context, actor: Person, ref: str) -> Broadcast:
 def _require_ready(ctx: Context, tx: Tx, broadcast: Broadcast, confirmed: int) -> None:
     if broadcast.state is not BroadcastState.APPROVED:
         _refuse_state(broadcast)
+    waves.require_alone(tx, broadcast, "send")
     bound = require_unaltered(tx, broadcast)
+    waves.require_ready(tx, broadcast)
     template = ctx.catalogue.get(broadcast.template_id)
     if missing := sign_off.missing(ctx, tx, broadcast, template, bound):
         raise NotPermitted(
@@ -127,10 +120,10 @@ def _require_ready(ctx: Context, tx: Tx, broadcast: Broadcast, confirmed: int) -
         )
     preapproval.require_still(ctx, tx, broadcast)
     _require_loopback(ctx, broadcast)
-    if confirmed != broadcast.audience_size:
+    if confirmed != (people := waves.people(tx, broadcast)):
         raise ConfirmationWrong(
             f"{confirmed} is not the size of this audience; nothing was sent.",
-            why=f"{broadcast.ref} goes to {broadcast.audience_size} people.",
+            why=f"{broadcast.ref} goes to {people} people{' in all its waves' * waves.leads(tx, broadcast)}.",
             mend="Look at dispatcher broadcast check, then type the size it shows.",
         )
 

@@ -11,7 +11,7 @@ from itertools import zip_longest
 from typing import Any
 
 from dispatcher.errors import NotPermitted
-from dispatcher.ledger import approvals, broadcasts, people, preapprovals
+from dispatcher.ledger import approvals, broadcasts, people, preapprovals, waves
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.clock import to_ms
@@ -41,15 +41,21 @@ def needed(ctx: Context, template: Template, severity: Severity) -> tuple[Level,
 
 
 def needed_by(ctx: Context, tx: Tx, broadcast: Broadcast, template: Template) -> tuple[Level, ...]:
-    """The levels that this broadcast needs: a correction at least those of the words that it takes back."""
+    """The levels that this broadcast needs: also those of the waves that it leads, and a correction at least those of
+    the words that it takes back."""
     own = needed(ctx, template, broadcast.severity)
-    if broadcast.relation != "correction" or broadcast.origin_id is None:
-        return own
-    first = broadcasts.get(tx, broadcast.origin_id)
-    if first.template_id not in ctx.catalogue.ids():
-        return own
-    theirs = needed(ctx, ctx.catalogue.get(first.template_id), first.severity)
-    pairs = zip_longest(own, theirs, fillvalue=min(Level, key=lambda level: level.rank))
+    others = list(waves.members(tx, broadcast.id))
+    if broadcast.relation == "correction" and broadcast.origin_id is not None:
+        others.append(broadcast.origin_id)
+    for one in (broadcasts.get(tx, number) for number in others):
+        if one.template_id in ctx.catalogue.ids():
+            own = _together(own, needed(ctx, ctx.catalogue.get(one.template_id), one.severity))
+    return own
+
+
+def _together(first: Sequence[Level], second: Sequence[Level]) -> tuple[Level, ...]:
+    """The fewest levels, the highest first, that satisfy both."""
+    pairs = zip_longest(first, second, fillvalue=min(Level, key=lambda level: level.rank))
     return tuple(max(pair, key=lambda level: level.rank) for pair in pairs)
 
 

@@ -1,0 +1,272 @@
+"""Release waves: page, staff, customers, press under one approval, each held until the one before is out.
+
+The first broadcast leads: its digest covers the order and the digests of the others, its approval is theirs, its send
+starts them all. The tick opens each further wave; what it needs to know stands in the ledger, so it may die, run twice
+or come late. A wave whose turn came during an outage waits for a person, like any late release.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dispatcher.errors import IllegalTransition, NotFound, Refused, UsageError
+from dispatcher.ledger import broadcasts, planning, waves
+from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.rows import Row
+from dispatcher.log import get
+from dispatcher.model.broadcast import Broadcast, broadcast_id, broadcast_ref
+from dispatcher.model.clock import from_ms, to_ms
+from dispatcher.model.person import Person
+from dispatcher.model.states import BroadcastState
+from dispatcher.people import Right, require
+from dispatcher.services import releasing, succession
+from dispatcher.services.context import Context
+from dispatcher.services.digests import require_unaltered
+
+_WRITING = (BroadcastState.DRAFT, BroadcastState.RETURNED)
+_UNSENT = (*_WRITING, BroadcastState.SUBMITTED, BroadcastState.APPROVED)
+
+log = get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """One step. `ref` is empty for a person's own work, as publishing a page is. `state`: planned, waiting, open, out
+    or skipped."""
+
+    no: int
+    name: str
+    ref: str
+    state: str
+    reason: str = ""
+    opened_at: datetime | None = None
+    out_at: datetime | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def define(ctx: Context, actor: Person, ref: str, order: Sequence[tuple[str, str]]) -> list[Wave]:
+    """The order of release: (name, ref, or empty for a person's own work). REF leads, so its ref comes first."""
+    require(actor, Right.DRAFT)
+    with ctx.ledger.write() as tx:
+        lead = broadcasts.get(tx, broadcast_id(ref), lock=True)
+        if lead.state not in _WRITING:
+            raise IllegalTransition(
+                f"{lead.ref} is {lead.state}; its waves are fixed.", mend=f"dispatcher broadcast edit {lead.ref}"
+            )
+        members = [(name, broadcast_id(one) if one else None) for name, one in order]
+        _require_fit(tx, lead, members)
+        waves.define(tx, lead.id, members)
+        broadcasts.note_edit(tx, lead.id, lead.version, actor.id, to_ms(ctx.clock.now()))
+        told = ", ".join(name for name, _ in order)
+        broadcasts.note_act(
+            tx, "waves set", to_ms(ctx.clock.now()), person_id=actor.id, broadcast_id=lead.id, detail=told
+        )
+        return _told(tx, lead.id)
+
+
+def listing(ctx: Context, ref: str) -> tuple[str, list[Wave]]:
+    """The lead's ref and its waves, by the ref of any of them."""
+    with ctx.ledger.read() as tx:
+        found = broadcasts.get(tx, broadcast_id(ref))
+        place = waves.place(tx, found.id)
+        lead = place.lead_id if place is not None else found.id
+        return broadcast_ref(lead), _told(tx, lead)
+
+
+def skip(ctx: Context, actor: Person, ref: str, name: str, reason: str) -> list[Wave]:
+    """Wait for this wave no longer. One under way goes on; one that has not begun stays approved and can be sent by
+    itself."""
+    return _pass(ctx, actor, ref, name, reason, waves.SKIPPED, "wave skipped")
+
+
+def done(ctx: Context, actor: Person, ref: str, name: str, reason: str = "") -> list[Wave]:
+    """A person's own work, as a page that is now published, is out."""
+    return _pass(ctx, actor, ref, name, reason or "done by a person", waves.OUT, "wave out")
+
+
+def leads(tx: Tx, broadcast: Broadcast) -> bool:
+    """Whether others go with this broadcast."""
+    return bool(waves.of(tx, broadcast.id))
+
+
+def start(ctx: Context, tx: Tx, lead: Broadcast, at: datetime) -> Broadcast:
+    """The lead was sent: all wait from now on, and the first one opens. The caller has checked the lead itself."""
+    if not waves.arm(tx, lead.id):
+        mend = f"dispatcher broadcast waves {lead.ref} shows how far they are."
+        raise IllegalTransition(f"The waves of {lead.ref} were sent already.", mend=mend)
+    first = waves.of(tx, lead.id)[0]
+    waves.move(tx, lead.id, first.no, waves.WAITING, waves.OPEN, opened_at=to_ms(at))
+    return releasing.release(ctx, tx, lead, at) if first.broadcast_id == lead.id else lead
+
+
+def take_back(tx: Tx, lead: Broadcast) -> bool:
+    """Undo of the lead, before anything of it went: the waves wait for another send. Whether there were any."""
+    return bool(waves.disarm(tx, lead.id))
+
+
+def people(tx: Tx, lead: Broadcast) -> int:
+    """The size that is confirmed when the lead is sent: over all its waves."""
+    others = [broadcasts.get(tx, one) for one in waves.members(tx, lead.id)]
+    return (lead.audience_size or 0) + sum(one.audience_size or 0 for one in others)
+
+
+def require_ready(tx: Tx, lead: Broadcast) -> None:
+    """Return if everything that goes with the lead is approved and as it was then."""
+    for number in waves.members(tx, lead.id):
+        one = broadcasts.get(tx, number)
+        if one.state is not BroadcastState.APPROVED:
+            raise Refused(
+                f"{one.ref} goes with {lead.ref} and is {one.state}.",
+                mend=f"dispatcher broadcast submit {one.ref}, then submit and approve {lead.ref} again.",
+            )
+        require_unaltered(tx, one)
+
+
+def require_submitted(tx: Tx, lead: Broadcast) -> None:
+    """Return if the words of all that goes with the lead are frozen, so that its digest covers them."""
+    for number in waves.members(tx, lead.id):
+        one = broadcasts.get(tx, number)
+        if one.state not in (BroadcastState.SUBMITTED, BroadcastState.APPROVED):
+            raise Refused(
+                f"{one.ref} goes with {lead.ref}.", mend=f"dispatcher broadcast submit {one.ref} comes first."
+            )
+
+
+def require_alone(tx: Tx, broadcast: Broadcast, verb: str) -> None:
+    """Return unless another broadcast leads this one; one whose wave was skipped is free again."""
+    place = waves.place(tx, broadcast.id)
+    if place is not None and place.lead_id != broadcast.id and place.state != waves.SKIPPED:
+        lead = broadcast_ref(place.lead_id)
+        raise Refused(f"{broadcast.ref} is a wave of {lead}.", mend=f"dispatcher broadcast {verb} {lead}")
+
+
+def approve_followers(tx: Tx, lead: Broadcast, yeses: Sequence[Row[Any]], now: int) -> None:
+    """The yes to the lead is a yes to all that its digest covers."""
+    for number in waves.members(tx, lead.id):
+        one = broadcasts.get(tx, number, lock=True)
+        require_unaltered(tx, one)
+        for row in yeses:
+            broadcasts.add_approval(
+                tx, one, row.person_id, row.level, "approve", f"as a wave of {lead.ref}", now, for_id=row.for_id
+            )
+        if one.state is BroadcastState.SUBMITTED:
+            broadcasts.move(tx, one, BroadcastState.APPROVED, approved_at=now)
+        broadcasts.note_act(tx, "approved", now, broadcast_id=one.id, detail=f"as a wave of {lead.ref}")
+
+
+def void_lead(tx: Tx, broadcast: Broadcast) -> None:
+    """An edit of what goes with a lead: the lead's approval is void too."""
+    place = waves.place(tx, broadcast.id)
+    if place is None or place.lead_id == broadcast.id:
+        return
+    lead = broadcasts.get(tx, place.lead_id, lock=True)
+    if lead.state in (BroadcastState.SUBMITTED, BroadcastState.APPROVED):
+        broadcasts.move(tx, lead, BroadcastState.DRAFT)
+        planning.clear(tx, lead.id)
+        broadcasts.change(tx, lead.id, digest=None, approved_at=None, submitted_at=None, audience_size=None)
+
+
+def run(ctx: Context, now: int) -> None:
+    """Note which waves are out and open those whose turn it is: each in a transaction of its own."""
+    with ctx.ledger.read() as tx:
+        out, due = waves.now_out(tx), waves.due(tx)
+    for row in out:
+        with ctx.ledger.write() as tx:
+            waves.move(tx, row.lead_id, row.no, waves.OPEN, waves.OUT, out_at=row.at or now)
+    if out:
+        with ctx.ledger.read() as tx:
+            due = waves.due(tx)
+    for row in due:
+        _open(ctx, row, now)
+
+
+def _open(ctx: Context, row: Row[Any], now: int) -> None:
+    try:
+        with ctx.ledger.write() as tx:
+            lead = broadcasts.get(tx, row.lead_id, lock=True)
+            if not waves.move(tx, lead.id, row.no, waves.WAITING, waves.OPEN, opened_at=now):
+                return
+            broadcasts.note_act(
+                tx, "wave opened", now, door="program", broadcast_id=lead.id, detail=f"{row.no} {row.name}"
+            )
+            if row.broadcast_id is None:
+                return
+            released = _release(ctx, tx, row, now)
+    except Refused as error:
+        _hold(ctx, row, error)
+        return
+    releasing.ring_what_is_due(ctx, released, ctx.clock.now())
+
+
+def _release(ctx: Context, tx: Tx, row: Row[Any], now: int) -> Broadcast:
+    one = broadcasts.get(tx, row.broadcast_id, lock=True)
+    if one.state is not BroadcastState.APPROVED:
+        raise IllegalTransition(f"{one.ref} is {one.state}.")
+    require_unaltered(tx, one)
+    succession.require_newest(ctx, tx, one)
+    at = from_ms(min(row.since or now, now))
+    broadcasts.note_act(tx, "sent", now, door="program", broadcast_id=one.id, detail=f"as wave {row.no}: {row.name}")
+    return releasing.release(ctx, tx, one, at or ctx.clock.now())
+
+
+def _hold(ctx: Context, row: Row[Any], error: Refused) -> None:
+    """It may not go as it stands; a person sees why. Nothing of the failed release was written."""
+    with ctx.ledger.write() as tx:
+        told = waves.explain(tx, row.lead_id, row.no, f"{error.what} {error.why}".strip())
+    if told:
+        log.warning("wave_held", lead=row.lead_id, wave=row.no, why=error.code)
+
+
+def _pass(ctx: Context, actor: Person, ref: str, name: str, reason: str, to: str, verb: str) -> list[Wave]:
+    require(actor, Right.SEND)
+    if not reason.strip():
+        raise Refused("A reason is missing.", mend="--reason TEXT")
+    now = to_ms(ctx.clock.now())
+    with ctx.ledger.write() as tx:
+        lead = broadcasts.get(tx, broadcast_id(ref), lock=True)
+        found = [one for one in waves.of(tx, lead.id) if name in (one.name, str(one.no), _ref(one))]
+        if not found:
+            raise NotFound(f"{lead.ref} has no wave {name!r}.", mend=f"dispatcher broadcast waves {lead.ref}")
+        [one] = found[:1]
+        if to == waves.OUT and one.broadcast_id is not None:
+            raise Refused(f"{one.name} is out when the ledger says so.", mend="skip lets the next one go.")
+        if one.state not in (waves.WAITING, waves.OPEN):
+            raise IllegalTransition(f"The wave {one.name} is {one.state}.", mend="Only one that is awaited can pass.")
+        waves.move(tx, lead.id, one.no, one.state, to, reason=reason.strip(), out_at=None)
+        broadcasts.note_act(
+            tx, verb, now, person_id=actor.id, broadcast_id=lead.id, detail=f"{one.name}: {reason.strip()}"
+        )
+    run(ctx, now)
+    with ctx.ledger.read() as tx:
+        return _told(tx, lead.id)
+
+
+def _require_fit(tx: Tx, lead: Broadcast, members: Sequence[tuple[str, int | None]]) -> None:
+    numbers = [one for _, one in members if one is not None]
+    names = [name for name, _ in members]
+    if not numbers or numbers[0] != lead.id or len(set(numbers)) < len(numbers) or len(set(names)) < len(names):
+        raise UsageError(f"{lead.ref} comes first, and each wave once.", mend=f"--order page,{lead.ref},B-8,B-9")
+    if len(members) < 2:
+        raise UsageError("One wave is no order.", mend=f"--order page,{lead.ref}")
+    for number in numbers[1:]:
+        one = broadcasts.get(tx, number, lock=True)
+        if one.state not in _UNSENT or one.mode != lead.mode or waves.members(tx, one.id):
+            raise Refused(f"{one.ref} cannot go with {lead.ref}: it is {one.mode}, {one.state}, or leads others.")
+        place = waves.place(tx, one.id)
+        if place is not None and place.lead_id != lead.id:
+            raise Refused(f"{one.ref} is a wave of {broadcast_ref(place.lead_id)} already.", mend="Draft it anew.")
+
+
+def _told(tx: Tx, lead_id: int) -> list[Wave]:
+    return [
+        Wave(r.no, r.name, _ref(r), r.state, r.reason, from_ms(r.opened_at), from_ms(r.out_at))
+        for r in waves.of(tx, lead_id)
+    ]
+
+
+def _ref(row: Row[Any]) -> str:
+    return broadcast_ref(row.broadcast_id) if row.broadcast_id is not None else ""
