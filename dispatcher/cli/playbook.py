@@ -61,7 +61,10 @@ def _words(one: dict[str, Any]) -> str:
 
 
 def _draft(one: dict[str, Any]) -> str:
-    return f"{one['template']} for {one['audience'] or 'our accounts'} when {' or '.join(one['on'])}"
+    words = f"{one['template']} for {one['audience'] or 'our accounts'} when {' or '.join(one['on'])}"
+    if not one["preapproval"]:
+        return words
+    return f"{words}, {'SENT' if one['send'] else 'approved'} under pre-approval {one['preapproval']} within its limits"
 
 
 def _said(value: Any) -> str:

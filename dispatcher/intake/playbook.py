@@ -1,17 +1,18 @@
 """Playbooks: which signal opens which incident, what is promised, drafted and believed then, and who is to be told.
 
 A playbook is one TOML file in `config/playbooks/`. It sends nothing: what it drafts, a person submits and another
-approves. Expressions are JMESPath over the signal as `view` shows it; texts hold them in braces, and what they find is
-put in as it is, never read as an expression again.
+approves. The one exception is a draft that names a pre-approval and says `send`. Expressions are JMESPath over the
+signal as `view` shows it; texts hold them in braces, and what they find is put in as it is, never read as an expression
+again.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dispatcher.errors import ConfigurationError
 from dispatcher.intake import fields
@@ -86,7 +87,11 @@ class FactRule(_Table):
 
 class DraftRule(_Table):
     """A broadcast to draft. No channels: those of the template that have an account. No audience suits channels that
-    count no people."""
+    count no people.
+
+    `preapproval` names a yes given in peace: within its limits the draft is approved by it, and with `send` released by
+    the program, if the terms let it go unattended. Beyond them it stays a draft like any other.
+    """
 
     on: tuple[Moment, ...] = (Moment.OPENED,)
     template: str
@@ -95,6 +100,14 @@ class DraftRule(_Table):
     accounts: tuple[str, ...] = ()
     severities: tuple[Severity, ...] = ()
     title: str = Field(default="", max_length=200)
+    preapproval: str = Field(default="", max_length=80)
+    send: bool = False
+
+    @model_validator(mode="after")
+    def _sends_only_what_was_approved(self) -> Self:
+        if self.send and not self.preapproval:
+            raise ValueError("send needs the name of a preapproval: nothing else goes out by itself")
+        return self
 
 
 class TellRule(_Table):

@@ -1,6 +1,7 @@
 """Playbooks at work: what a signal makes of our incident, each step as the program, each safe to do again.
 
-Nothing here reaches anybody but our own people. Drafts wait for a person who submits them and another who approves.
+Nothing here reaches anybody but our own people, and the public only by a message that was approved in peace and whose
+playbook says that it goes. All other drafts wait for a person who submits them and another who approves.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,23 +10,27 @@ from pathlib import Path
 from typing import Any
 
 from dispatcher import resources
-from dispatcher.errors import DispatcherError
+from dispatcher.errors import DispatcherError, Refused
 from dispatcher.intake import fields
 from dispatcher.intake import playbook as books
 from dispatcher.intake.playbook import DraftRule, Moment, Playbook
 from dispatcher.ledger import broadcasts, signals
 from dispatcher.ledger import incidents as ledger_incidents
+from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.fact import FactKey
 from dispatcher.model.incident import Incident, Phase, Visibility
 from dispatcher.model.kinds import FactState, Purpose, Severity
 from dispatcher.model.signal import Signal, SignalKind
+from dispatcher.model.states import BroadcastState
+from dispatcher.model.template import Template
 from dispatcher.people import PROGRAM
-from dispatcher.services import drafting, facts, incidents, staff
+from dispatcher.services import drafting, facts, incidents, preapproval, sending, staff
 from dispatcher.services.context import Context
 from dispatcher.services.drafting import Draft
 from dispatcher.services.facts import Telling
 from dispatcher.services.incidents import Change
+from dispatcher.services.preapproval import Use
 
 _NOTE = 500
 
@@ -122,7 +127,13 @@ def trial(book: Playbook, signal: Signal, seen: Mapping[str, Any], source: Visib
         promise_minutes=book.promise_minutes.get(severity) if public else None,
         facts={name: value for name, (value, _) in books.facts(book, spoken, Moment.OPENED).items()},
         drafts=tuple(
-            {"template": rule.template, "audience": rule.audience, "on": [m.value for m in rule.on]}
+            {
+                "template": rule.template,
+                "audience": rule.audience,
+                "on": [m.value for m in rule.on],
+                "preapproval": rule.preapproval,
+                "send": rule.send,
+            }
             for rule in book.draft
             if not rule.severities or severity in rule.severities
         ),
@@ -245,17 +256,50 @@ def _draft(ctx: Context, book: Playbook, happening: Happening, moment: Moment) -
         if moment not in rule.on or (rule.severities and incident.severity not in rule.severities):
             continue
         try:
-            yield _one_draft(ctx, rule, happening, incident, f"{book.id}:{number}:{moment}")
+            yield from _drafted(ctx, rule, happening, incident, f"{book.id}:{number}:{moment}")
         except DispatcherError as error:
             yield _complain(ctx, happening, f"draft {rule.template}", error)
 
 
-def _one_draft(ctx: Context, rule: DraftRule, happening: Happening, incident: Incident, name: str) -> str:
-    """One draft per incident, rule and episode; an update has one of its own. Unnamed channels are those we can use."""
+def _drafted(ctx: Context, rule: DraftRule, happening: Happening, incident: Incident, name: str) -> Iterator[str]:
+    """One draft per incident, rule and episode; an update has one of its own."""
     template = ctx.catalogue.get(rule.template)
     if incident.visibility is not Visibility.PUBLIC and template.purpose is not Purpose.STAFF:
-        return f"no draft of {rule.template}: the incident is {incident.visibility}"
+        yield f"no draft of {rule.template}: the incident is {incident.visibility}"
+        return
     which = happening.key if Moment.UPDATED in rule.on and name.endswith(Moment.UPDATED) else str(happening.episode)
+    key = f"playbook:{incident.id}:{name}:{which}"
+    if rule.preapproval:
+        try:
+            yield _preapproved(ctx, rule, incident, key)
+            return
+        except DispatcherError as error:  # beyond its limits: a draft for the ordinary approval
+            yield _complain(ctx, happening, f"pre-approval {rule.preapproval}", error)
+    yield _one_draft(ctx, rule, incident, template, key)
+
+
+def _preapproved(ctx: Context, rule: DraftRule, incident: Incident, key: str) -> str:
+    """The one way in which words reach the public on a signal: approved in peace, within the limits of that yes, sent
+    where playbook and terms both say so, once, with the undo window; what a person took back is not sent again."""
+    terms = preapproval.show(ctx, rule.preapproval).terms
+    if terms.template != rule.template:
+        raise Refused(f"{rule.preapproval} is for {terms.template}, not for {rule.template}.")
+    use = Use(incident=incident.ref, channels=rule.channels, title=rule.title, request_key=key)
+    made = preapproval.instance(ctx, PROGRAM, rule.preapproval, use)
+    told = f"drafted {made.ref}, approved by pre-approval {rule.preapproval}"
+    if not rule.send or made.state is not BroadcastState.APPROVED or _was_sent(ctx, made):
+        return told
+    sending.send_unattended(ctx, made.ref)
+    return f"sent {made.ref} under pre-approval {rule.preapproval}"
+
+
+def _was_sent(ctx: Context, made: Broadcast) -> bool:
+    with ctx.ledger.read() as tx:
+        return any(act.verb == "sent" for act in broadcasts.acts(tx, made.id))
+
+
+def _one_draft(ctx: Context, rule: DraftRule, incident: Incident, template: Template, key: str) -> str:
+    """A draft for the ordinary approval. Unnamed channels are those we can use."""
     made = drafting.draft(
         ctx,
         PROGRAM,
@@ -266,7 +310,7 @@ def _one_draft(ctx: Context, rule: DraftRule, happening: Happening, incident: In
             accounts=rule.accounts,
             incident=incident.ref,
             title=rule.title or f"{template.title}: {incident.title}"[:200],
-            request_key=f"playbook:{incident.id}:{name}:{which}",
+            request_key=key,
         ),
     )
     return f"drafted {made.ref}"
