@@ -22,6 +22,10 @@ BACK_SECONDS = 10.0
 """After Redis is back, requests go out again within this time."""
 STORM_RATIO = 1.2
 """Requests that a throttling vendor sees, by those it allows."""
+USED_RATIO = 0.5
+"""And it is not left idle either."""
+OUTAGE_MOST = 60
+"""Deliveries that an outage may leave unknown: those in flight when it began, and one for each probe."""
 FEW_REFUSED = 40
 ASK_SECONDS = 240.0
 """For asking after everybody whose callbacks were lost, on a slow machine."""
@@ -174,7 +178,8 @@ def _few_refused(arena, made):
 
 
 def brown_out(arena, made, dice):
-    """Down for 20 s, then a tenth of the capacity for 40 s, then well."""
+    """Down for 20 s, then a tenth of the capacity for 40 s, then well. The breaker keeps an outage from costing more
+    than a few unknown deliveries."""
     allowed, down, brown = 25, 20, 40
     arena.vendors.control.down("twilio", down)
     time.sleep(down)
@@ -188,7 +193,12 @@ def brown_out(arena, made, dice):
         seen = {line.request for line in lines(arena.vendors.record)
                 if line.account == "twilio" and began <= line.began < ended}  # fmt: skip
         ratio = len(seen) / (allowed * (ended - began))
-        return f"{ratio:.2f} of the allowed rate", "a storm" if ratio > STORM_RATIO else ""
+        with arena.ctx.ledger.read() as tx:
+            unknown = counts.by_channel(tx, made)["sms"].unknown
+        wrong = ["a storm"] if ratio > STORM_RATIO else []
+        wrong += [] if ratio > USED_RATIO else ["the capacity was not used"]
+        wrong += [f"{unknown} unknown by an outage"] if unknown > OUTAGE_MOST else []
+        return f"{ratio:.2f} of the allowed rate, {unknown} unknown texts", ", ".join(wrong)
 
     return look
 
