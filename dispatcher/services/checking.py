@@ -16,7 +16,7 @@ from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Purpose
 from dispatcher.model.rendition import Rendition
 from dispatcher.model.template import Template
-from dispatcher.services import briefing, codes, marketing, measuring, readership
+from dispatcher.services import briefing, codes, frequency, marketing, measuring, readership, touchpoints
 from dispatcher.services.context import Context
 from dispatcher.services.findings import LEVELS, Finding, basis, marked
 
@@ -109,6 +109,7 @@ def _examine(ctx: Context, ref: str) -> tuple[CheckResult, Broadcast, Composed]:
     with ctx.ledger.read() as tx:
         plans = _plans(ctx, tx, broadcast, template, rendered, findings)
         size = _people(tx, broadcast)
+        findings += touchpoints.unused(ctx, tx, broadcast, template, scope_of(broadcast.purpose))
         findings += [Finding("E-CODES", "error", *told) for told in codes.faults(tx, broadcast, rendered, size)]
     if not size and any(channel.counts_people for channel in broadcast.plan.channels):
         why, mend = "Nobody has an address that is not suppressed.", "Choose another audience or other channels."
@@ -160,6 +161,7 @@ def _standing(ctx: Context, tx: Tx, broadcast: Broadcast) -> list[Finding]:
                 )
     findings += _audience_findings(tx, broadcast)
     findings += marketing.findings(ctx, tx, broadcast)
+    findings += frequency.findings(ctx, tx, broadcast)
     since = to_ms(ctx.clock.now() - SAME_AGAIN)
     if same := measures.sent_lately(tx, broadcast.id, since):
         findings.append(

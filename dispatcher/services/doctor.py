@@ -22,12 +22,15 @@ from dispatcher import resources
 from dispatcher.compose.catalogue import Catalogue
 from dispatcher.embedded import broker, urls
 from dispatcher.errors import DispatcherError
-from dispatcher.ledger import accounts, approvals, engine, meta, migrate
+from dispatcher.ledger import accounts, approvals, engine, meta, migrate, people
 from dispatcher.ledger.engine import Ledger
 from dispatcher.log import redact
 from dispatcher.model.broadcast import broadcast_ref
 from dispatcher.model.clock import Clock, SystemClock
+from dispatcher.model.kinds import Channel
+from dispatcher.model.person import Person
 from dispatcher.provider import ReportsEvents
+from dispatcher.services import preparedness
 from dispatcher.services.context import Account, is_loopback
 from dispatcher.settings import Settings, variable
 from dispatcher.wire import Wire, WireError
@@ -74,6 +77,8 @@ class _Round:
     wire: Wire = field(default_factory=Wire)
     ahead: dict[str, float] = field(default_factory=dict)
     troubled: dict[str, str] = field(default_factory=dict)
+    people: list[Person] | None = None
+    channels: set[Channel] = field(default_factory=set)
 
     def saw_clock(self, whose: str, epoch: float) -> None:
         self.ahead[whose] = epoch - self.clock.now().timestamp()
@@ -84,7 +89,14 @@ def examine(settings: Settings, join: Join, *, clock: Clock | None = None) -> li
     this = _Round(settings, clock or SystemClock())
     findings = [_python(), _site(settings), _work_folder(settings), _anchor_folder(settings)]
     findings += [*_ledger(this), *_redis(this), *_templates(settings), *_accounts(this, join)]
-    return [*findings, _clocks(this)]
+    return [*findings, _clocks(this), *_prepared(this)]
+
+
+def _prepared(this: _Round) -> list[Finding]:
+    """What this organisation has not filled in, and would miss on a bad day."""
+    catalogue = Catalogue(resources.folders("templates", this.settings.templates_dir))
+    gaps = preparedness.gaps(this.settings, catalogue, this.people, this.channels)
+    return [Finding(gap.about, Health.WARN, gap.said, gap.mend) for gap in gaps]
 
 
 def is_well(findings: list[Finding]) -> bool:
@@ -227,6 +239,7 @@ def _inside(this: _Round, ledger: Ledger) -> Iterator[Finding]:
     """What the ledger remembers: a hold, and accounts that were stopped or are broken."""
     with ledger.read() as tx:
         why, epoch, states = meta.get(tx, "hold"), meta.get(tx, "epoch"), accounts.states(tx)
+        this.people = people.active(tx)
         unreviewed = [broadcast_ref(row.broadcast_id) for row in approvals.reviews(tx)]
     if why:
         yield Finding("hold", Health.FAIL, f"The ledger sends nothing. {why}", 'dispatcher hold release --reason "…"')
@@ -304,6 +317,7 @@ def _accounts(this: _Round, join: Join) -> Iterator[Finding]:
         yield Finding(f"account {name}", Health.FAIL, why, mend)
     if not usable and not unusable:
         yield Finding("accounts", Health.WARN, "None is set up: nothing can be sent.", "dispatcher init --help")
+    this.channels = {account.channel for account in usable.values()}
     reached = asyncio.run(_reach(this.wire, usable))
     for name, account in usable.items():
         yield _account(this, account, reached[name])

@@ -213,3 +213,22 @@ def test_variants_that_are_none(abroad, more):
     refused = breach(abroad, *more)
     assert (refused.code, refused.error["code"]) == (4, "E-VAR")
     assert refused.error["mend"]
+
+
+def test_ways_to_people_that_are_not_used(abroad):
+    ref = breach(abroad).json["ref"]
+    made = abroad(
+        "broadcast", "draft", "--template", "data-breach", "--audience", "everywhere", "--channel", "email",
+        "--incident", "INC-1", "--facts", BREACH, "--as", "Ana", "--json",
+    ).json["ref"]  # fmt: skip
+    told = {one: touchpoints(abroad, one) for one in (ref, made)}
+    assert any("2 people have a phone number that this does not use" in what for what in told[made])
+    assert not any("phone number" in what for what in told[ref])
+    assert any("Our own accounts on social are not used: x" in what for what in told[ref])
+    assert any("page, letter" in what for what in told[ref])
+
+
+def touchpoints(run, ref):
+    found = run("broadcast", "check", ref, "--json").json["findings"]
+    assert all(one["severity"] == "info" for one in found if one["code"] == "I-TOUCH")
+    return [one["what"] for one in found if one["code"] == "I-TOUCH"]
