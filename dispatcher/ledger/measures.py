@@ -6,6 +6,7 @@ from typing import Any
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.planning import ADDRESS, Values, readers
 from dispatcher.ledger.rows import Row
+from dispatcher.model.broadcast import BATCH
 from dispatcher.model.kinds import Channel
 
 PAGE = 20_000
@@ -110,6 +111,36 @@ def sent_lately(tx: Tx, broadcast_id: int, since: int) -> str | None:
         b=broadcast_id, since=since,
     )  # fmt: skip
     return f"B-{row.id}" if row is not None else None
+
+
+def told_often(tx: Tx, broadcast_id: int, channel: Channel, since: int, most: int) -> tuple[int, int]:
+    """People of a draft's audience who had `most` messages or more on this channel since then, and the most of any.
+
+    Counted by address, over broadcasts of the same mode that were neither promotion nor a test.
+    """
+    others = (
+        "o.mode = me.mode AND o.id <> me.id AND o.purpose <> 'promotional' AND coalesce(o.relation, '') <> 'test'"
+        " AND o.release_at >= :since"
+    )
+    values = {"b": broadcast_id, "since": since}
+    if (
+        int(tx.scalar(f"SELECT count(*) FROM broadcast me JOIN broadcast o ON {others} WHERE me.id = :b", **values))
+        < most
+    ):
+        return 0, 0
+    column = ADDRESS[channel]
+    row = tx.one(
+        f"SELECT count(*) AS people, max(x.n) AS most FROM (SELECT r.{column} AS address, count(*) AS n"
+        f" FROM broadcast me JOIN broadcast o ON {others}"
+        " JOIN batch b ON b.broadcast_id = o.id AND b.channel = :channel"
+        f" JOIN delivery d ON d.broadcast_id = o.id AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
+        " JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = d.rid"
+        f" WHERE me.id = :b AND d.state IN (3, 4, 5, 6) GROUP BY r.{column} HAVING count(*) >= :most) x"
+        f" JOIN recipient mine ON mine.{column} = x.address"
+        " WHERE mine.version_id = (SELECT audience_version_id FROM broadcast WHERE id = :b)",
+        channel=str(channel), most=most, **values,
+    )  # fmt: skip
+    return (int(row.people), int(row.most or 0)) if row is not None else (0, 0)
 
 
 def _path(tx: Tx, name: str) -> str:
