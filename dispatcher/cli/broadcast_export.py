@@ -1,7 +1,8 @@
 """The verbs that write a broadcast to files: who got it, its documents, and a sealed copy for a day without us."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -26,6 +27,7 @@ _PASSPHRASE = click.option(
 @click.command(cls=Verb)
 @click.argument("ref")
 @click.option("--unreached", is_flag=True, help="Only people whom no channel reached.")
+@click.option("--uncorrected", is_flag=True, help="Only people who read it, or may have, and not yet what followed it.")
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), help="Default csv; --json means json lines.")
 @click.option("--to", "target", type=click.Path(dir_okay=False, path_type=Path), help="File instead of stdout.")
 @click.option("--documents", type=_FOLDER, help="Instead: pages, letters, press, scripts, banner and feed JSON.")
@@ -37,6 +39,7 @@ def export(
     session: Session,
     ref: str,
     unreached: bool,
+    uncorrected: bool,
     form: str | None,
     target: Path | None,
     documents: Path | None,
@@ -52,7 +55,8 @@ def export(
     elif offline:
         _export_offline(session, ref, offline, secret)
     else:
-        _export_rows(session, ref, target, unreached=unreached, as_lines=session.json or form == "json")
+        columns, rows = _rows(session, ref, unreached=unreached, uncorrected=uncorrected)
+        _export_rows(session, columns, rows, target, as_lines=session.json or form == "json")
 
 
 def _export_documents(session: Session, ref: str, folder: Path, *, pdf: bool) -> None:
@@ -92,11 +96,19 @@ def _passphrase(secret: Path | None, *, twice: bool) -> str:
     return asked.strip()
 
 
-def _export_rows(session: Session, ref: str, target: Path | None, *, unreached: bool, as_lines: bool) -> None:
-    from dispatcher.services import exporting
+def _rows(session: Session, ref: str, *, unreached: bool, uncorrected: bool) -> tuple[Sequence[str], Rows]:
+    from dispatcher.services import exporting, reach
 
-    rows = exporting.rows(session.ctx, acting_on(session, ref), ref, unreached=unreached)
-    write = _as_json if as_lines else _as_csv
+    actor = acting_on(session, ref)
+    if not uncorrected:
+        return exporting.COLUMNS, exporting.rows(session.ctx, actor, ref, unreached=unreached)
+    if unreached:
+        raise UsageError("--unreached and --uncorrected are two lists.", mend="Call it twice.")
+    return reach.COLUMNS, reach.missed(session.ctx, actor, ref)
+
+
+def _export_rows(session: Session, columns: Sequence[str], rows: Rows, target: Path | None, *, as_lines: bool) -> None:
+    write = _as_json if as_lines else partial(_as_csv, columns)
     count = _to_file(target, rows, write) if target else write(rows, sys.stdout)
     say(session, f"{number(count)} rows" + (f" in {target}" if target else ""))
 
@@ -117,11 +129,10 @@ def _as_json(rows: Rows, out: TextIO) -> int:
     return count
 
 
-def _as_csv(rows: Rows, out: TextIO) -> int:
-    from dispatcher.services.exporting import COLUMNS
+def _as_csv(columns: Sequence[str], rows: Rows, out: TextIO) -> int:
     from dispatcher.tables import writing
 
-    return writing.write(out, COLUMNS, rows)
+    return writing.write(out, columns, rows)
 
 
 VERBS: tuple[Any, ...] = (export, unseal)

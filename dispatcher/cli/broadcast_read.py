@@ -55,6 +55,8 @@ def view_words(view: View) -> str:
         "approved_by": join_words(view["approved_by"]) if view["approved_by"] else "nobody",
         "digest": view["digest"] or "none yet",
     }
+    if order := view.get("waves"):
+        facts["waves"] = ", then ".join(f"{wave['name']} {wave['state']}" for wave in order)
     if issued := view.get("codes"):
         facts["codes"] = (
             f"{number(issued['bound'])} of {issued['pool']} bound, {number(issued['given_back'])} given back"
@@ -103,10 +105,14 @@ def missed(session: Session, incident: str) -> None:
 @pass_session
 def report(session: Session, ref: str, into: Path, look_at: bool) -> None:
     """Write the report: one HTML file that needs nothing else."""
+    from dispatcher.services import reach
     from dispatcher.services.report import write_report
 
     path = write_report(session.ctx, ref, into)
-    show(session, {"ref": ref, "report": path}, str(path))
+    followed = reach.of(session.ctx, ref)
+    if followed.words:
+        say(session, f"Followed by {followed.words}.")
+    show(session, {"ref": ref, "report": path, "reach": followed.as_dict()}, str(path))
     if look_at:
         click.launch(path.resolve().as_uri())
 

@@ -72,15 +72,17 @@ def _announce(session: Session, view: View, moment: datetime | None, zone: str) 
     )
     say(
         session,
-        f"To {number(view['audience_size'])} people: {channels}; left out {number(view['total']['suppressed'])}",
+        f"To {number(view['release_size'])} people: {channels}; left out {number(view['total']['suppressed'])}",
     )
+    if view["waves"]:
+        say(session, f"In waves: {', then '.join(wave['name'] for wave in view['waves'])}")
     if moment:
         say(session, f"At {told(moment, zone)}")
 
 
 def _typed_size(view: View) -> int:
     """The number that a person types after having read it."""
-    mend = f"--confirm-audience {view['audience_size']}, if that is whom you mean"
+    mend = f"--confirm-audience {view['release_size']}, if that is whom you mean"
     if not is_terminal():
         raise ConfirmationWrong(
             "The size of the audience was not confirmed; nothing was sent.",

@@ -101,6 +101,10 @@ class Story:
     words: tuple[Words, ...] = ()
     warnings: tuple[Warned, ...] = ()
     proofs: tuple[Proof, ...] = ()
+    codes: str = ""
+    """The goodwill codes that it issued, in one line; empty where it issued none."""
+    followed: str = ""
+    """How far its correction or update has come to those who read it; empty where nothing follows it."""
 
     @property
     def mode_word(self) -> str:

@@ -7,15 +7,16 @@ from typing import Any
 from dispatcher.ledger import accounts, anomalies, broadcasts, codes, controls, counts, incidents, meta
 from dispatcher.ledger.codes import Grant
 from dispatcher.ledger.engine import Tx
-from dispatcher.model.broadcast import Broadcast, broadcast_id
+from dispatcher.model.broadcast import Broadcast, broadcast_id, broadcast_ref
 from dispatcher.model.clock import from_ms
 from dispatcher.model.kinds import Mode
 from dispatcher.model.states import TERMS, BroadcastState, ControlState, DeliveryState, shown
 from dispatcher.people import PROGRAM
-from dispatcher.services import findings, sign_off
+from dispatcher.services import findings, sign_off, waves
 from dispatcher.services.context import Context
 from dispatcher.services.explaining import Explanation, explain
 from dispatcher.services.findings import Finding
+from dispatcher.services.waves import Wave
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,9 @@ class BroadcastView:
     warnings: tuple[Finding, ...] = ()
     """What the check warned of when it was submitted, each with who let it pass and why."""
     codes: Grant | None = None
+    waves: tuple[Wave, ...] = ()
+    """The order of release, where several go under one approval; `release_size` is the size that is confirmed then."""
+    release_size: int = 0
 
     @property
     def total(self) -> dict[str, int]:
@@ -106,6 +110,8 @@ class BroadcastView:
             "explanations": [one.as_dict() for one in self.explanations],
             "warnings": [one.as_dict() for one in self.warnings],
             "codes": self.codes.as_dict() if self.codes else None,
+            "waves": [one.as_dict() for one in self.waves],
+            "release_size": self.release_size,
             "timeline": [dict(line) for line in self.timeline],
         }
 
@@ -127,10 +133,12 @@ def show(ctx: Context, ref: str, *, reasons: bool = True) -> BroadcastView:
         told = _explanations(ctx, tx, broadcast, channels) if reasons else ()
         held = meta.get(tx, "hold")
         granted = codes.grant(tx, broadcast.id)
+        order, size = waves.order_of(tx, broadcast)
         warned = [one for one in findings.submitted(tx, broadcast)[1] if one.level == "warning"] if reasons else []
     return BroadcastView(
         broadcast, channels, approved_by, author or _program(broadcast), incident, odd,
         _test_endpoints(ctx, broadcast), held, lines, told, tuple(warned), granted,
+        tuple(order), size,
     )  # fmt: skip
 
 
@@ -169,11 +177,18 @@ def _channels(tx: Tx, ctx: Context, broadcast: Broadcast, *, reasons: bool) -> d
             planned=rows[channel].planned if channel in rows else 0,
             terms=_terms(rows.get(channel), ControlState(control.state), frozen=frozen is not None),
             frozen=frozen,
-            reason=control.reason,
+            reason=control.reason or _succession(control),
             accounts={n: _account_words(states[n]) if n in states else "open" for n in names},
             reasons=why.get(channel, {}),
         )
     return views
+
+
+def _succession(control: Any) -> str:
+    """When a newer broadcast will end this channel's rest."""
+    if control.superseded_by is None or control.state not in ("released", "paused", "late"):
+        return ""
+    return f"until {broadcast_ref(control.superseded_by)} takes over at {_iso(from_ms(control.expires_at))}"
 
 
 def _explanations(

@@ -38,6 +38,14 @@ class Reach:
         """Who has the first word, or may have it, and not provably the later one."""
         return self.read + self.perhaps - self.stands["told"]
 
+    @property
+    def words(self) -> str:
+        """In one line; empty where nothing follows the message."""
+        if not self.relation:
+            return ""
+        stands = ", ".join(f"{n:,} {word}" for word, n in self.stands.items() if n) or "nobody"
+        return f"{', '.join(self.followers)} ({self.relation}): of {self.read + self.perhaps:,} who read it, {stands}"
+
     def as_dict(self) -> dict[str, Any]:
         """`reach` in `broadcast report --json`."""
         return {

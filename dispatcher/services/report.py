@@ -11,8 +11,9 @@ from dispatcher.model.clock import to_ms
 from dispatcher.model.rendition import Rendition
 from dispatcher.reporting import page, sums
 from dispatcher.reporting.story import Act, Moment, Proof, Spread, Story, Sums, Warned, Words
-from dispatcher.services import accounting
+from dispatcher.services import accounting, reach
 from dispatcher.services.accounting import BroadcastView
+from dispatcher.services.codes import money
 from dispatcher.services.context import Context
 
 
@@ -57,7 +58,17 @@ def story(ctx: Context, ref: str, *, proofs: Sequence[Proof] = ()) -> Story:
             dict.fromkeys(Warned(one.code, one.what, one.overridden_by, one.reason) for one in view.warnings)
         ),
         proofs=tuple(proofs),
+        codes=_codes(view),
+        followed=reach.of(ctx, ref).words,
     )
+
+
+def _codes(view: BroadcastView) -> str:
+    held = view.codes
+    if held is None:
+        return ""
+    worth = f", worth {money(held.kept * held.pool.worth)}" if held.pool.worth else ""
+    return f"{held.kept:,} of {held.pool.name} issued{worth}; {held.released:,} given back"
 
 
 def _speed(tx: Tx, broadcast: int, release_at: datetime | None) -> tuple[tuple[Moment, ...], tuple[Spread, ...]]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from dispatcher.errors import IllegalTransition, NotFound, Refused, UsageError
-from dispatcher.ledger import broadcasts, planning, waves
+from dispatcher.ledger import approvals, broadcasts, planning, waves
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
 from dispatcher.log import get
@@ -75,6 +75,12 @@ def listing(ctx: Context, ref: str) -> tuple[str, list[Wave]]:
         place = waves.place(tx, found.id)
         lead = place.lead_id if place is not None else found.id
         return broadcast_ref(lead), _told(tx, lead)
+
+
+def order_of(tx: Tx, broadcast: Broadcast) -> tuple[list[Wave], int]:
+    """The waves in which this broadcast goes, and how many people its send releases to."""
+    place = waves.place(tx, broadcast.id)
+    return (_told(tx, place.lead_id) if place is not None else []), people(tx, broadcast)
 
 
 def skip(ctx: Context, actor: Person, ref: str, name: str, reason: str) -> list[Wave]:
@@ -149,7 +155,8 @@ def approve_followers(tx: Tx, lead: Broadcast, yeses: Sequence[Row[Any]], now: i
     for number in waves.members(tx, lead.id):
         one = broadcasts.get(tx, number, lock=True)
         require_unaltered(tx, one)
-        for row in yeses:
+        said = {row.person_id for row in approvals.decisions(tx, one.id, one.digest or "", ["approve"])}
+        for row in (row for row in yeses if row.person_id not in said):
             broadcasts.add_approval(
                 tx, one, row.person_id, row.level, "approve", f"as a wave of {lead.ref}", now, for_id=row.for_id
             )
