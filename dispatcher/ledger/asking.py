@@ -13,15 +13,16 @@ OLDEST_MS = 10 * 24 * 3600 * 1000
 
 def silent(tx: Tx, channel: str, step: int, now: int, limit: int) -> Sequence[Row[Any]]:
     """Accepted deliveries whose answer is `step` seconds old and about which this step has not asked yet, in order:
-    broadcast_id, seq, tries, id (of the attempt), account, provider_message_id, finished_at."""
+    id, account, part, provider_message_id, started_at and finished_at of the attempt, and what a look-up needs."""
     at, last = _cursor(tx, channel, step)
     return tx.all(
-        "SELECT d.broadcast_id, d.seq, d.tries, a.id, a.account, a.provider_message_id, a.finished_at FROM control c"
+        "SELECT d.broadcast_id, d.seq, d.tries, a.id, a.account, a.part, a.provider_message_id, a.started_at,"
+        " a.finished_at, b.no, b.rendition_id FROM control c"
         " JOIN batch b ON b.broadcast_id = c.broadcast_id AND b.channel = c.channel"
         " JOIN attempt a ON a.broadcast_id = b.broadcast_id AND a.no = b.no"
         " JOIN delivery d ON d.broadcast_id = b.broadcast_id AND d.seq = a.first_seq AND d.attempt_id = a.id"
         " WHERE c.channel = :channel AND c.started_at > :oldest AND b.accepted > 0 AND d.state = 5 AND a.size = 1"
-        " AND a.provider_message_id IS NOT NULL AND a.finished_at <= :until"
+        " AND a.finished_at <= :until"
         " AND (a.finished_at > :at OR (a.finished_at = :at AND a.id > :last)) ORDER BY a.finished_at, a.id LIMIT :n",
         channel=channel, oldest=now - OLDEST_MS, until=now - step * 1000, at=at, last=last, n=limit,
     )  # fmt: skip

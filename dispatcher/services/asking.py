@@ -13,8 +13,9 @@ from dispatcher.ledger.rows import Row
 from dispatcher.model.clock import to_ms
 from dispatcher.model.event import Event
 from dispatcher.model.kinds import Channel
+from dispatcher.model.outcome import Accepted, OutcomeUnknown
 from dispatcher.provider import TellsFates
-from dispatcher.services import events
+from dispatcher.services import events, reconciling
 from dispatcher.services.context import Context
 from dispatcher.services.envelopes import key_of
 
@@ -79,7 +80,7 @@ async def _ask_all(ctx: Context, channel: Channel, step: int, rows: Sequence[Row
     """Ask in order, some at a time; stops where the vendor did not answer. How many were dealt with."""
     for start in range(0, len(rows), AT_ONCE):
         some = rows[start : start + AT_ONCE]
-        found = await asyncio.gather(*(_fate(ctx, row) for row in some))
+        found = await asyncio.gather(*(_fate(ctx, channel, row) for row in some))
         answered = next((n for n, told in enumerate(found) if told is None), len(some))
         for row, told in zip(some[:answered], found, strict=False):
             events.take(ctx, row.account, told or ())
@@ -91,10 +92,19 @@ async def _ask_all(ctx: Context, channel: Channel, step: int, rows: Sequence[Row
     return len(rows)
 
 
-async def _fate(ctx: Context, row: Row[Any]) -> Sequence[Event] | None:
-    """None: the vendor did not answer. An account that is gone or cannot tell has nothing to say."""
+async def _fate(ctx: Context, channel: Channel, row: Row[Any]) -> Sequence[Event] | None:
+    """None: the vendor did not answer. An account that is gone or cannot tell has nothing to say.
+
+    A message of which only an event told us has no id here; it is looked up first.
+    """
     account = ctx.accounts.get(row.account)
     if account is None or not isinstance(account.provider, TellsFates):
         return ()
+    message = row.provider_message_id
+    if message is None:
+        found = await reconciling.look_up(ctx, channel, row)
+        if not isinstance(found, Accepted):
+            return None if isinstance(found, OutcomeUnknown) else ()
+        message = found.provider_message_id
     key = key_of(ctx.ledger_id, row.broadcast_id, row.seq)
-    return await account.provider.fate(row.provider_message_id, key, row.tries)
+    return await account.provider.fate(message, key, row.tries)

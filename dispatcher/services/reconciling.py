@@ -41,7 +41,7 @@ async def settle(ctx: Context, channel: Channel) -> int:
     clockwatch.look(ctx)
     rows = _due(ctx, channel, ROWS)
     for done, row in enumerate(rows):
-        answer = await _ask(ctx, channel, row)
+        answer = await look_up(ctx, channel, row)
         if isinstance(answer, OutcomeUnknown) and not _overdue(ctx, channel, row):
             return done  # the vendor cannot say now, which is not the same as having no trace: asked again later
         _decide(ctx, row, answer)
@@ -61,7 +61,7 @@ def _due(ctx: Context, channel: Channel, limit: int) -> Sequence[Row[Any]]:
         return () if rows and clockwatch.forbids(ctx, tx, settle_ms) else rows
 
 
-async def _ask(ctx: Context, channel: Channel, row: Row[Any]) -> Outcome | None:
+async def look_up(ctx: Context, channel: Channel, row: Row[Any]) -> Outcome | None:
     """The vendor's word about one delivery; None if it has no trace of it or cannot be asked."""
     account = ctx.accounts.get(row.account)
     if account is None or not isinstance(account.provider, AnswersQueries):

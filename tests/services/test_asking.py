@@ -7,8 +7,9 @@ import pytest
 from dispatcher.ledger import counts
 from dispatcher.model.event import Event, EventType
 from dispatcher.model.kinds import Channel
-from dispatcher.services import asking, dispatch
-from tests.services.world import World
+from dispatcher.model.outcome import Accepted
+from dispatcher.services import asking, dispatch, events
+from tests.services.world import UNKNOWN, World
 
 PEOPLE = 100
 WORDS = {"delivered": EventType.DELIVERED, "undelivered": EventType.UNDELIVERED, "sent": EventType.PROCESSED}
@@ -108,3 +109,20 @@ def test_an_event_that_comes_after_all_changes_nothing(world, talk, sent):
     _ask(world)
     assert world.sums(sent, "sms") == {"planned": PEOPLE, "delivered": PEOPLE}
     assert len(talk.asked) == PEOPLE, "nobody who has a last word is asked after"
+
+
+def test_a_message_of_which_only_an_event_told_is_looked_up_first(world, talk):
+    world.audience(1)
+    made = world.broadcast(["sms"], {"sms": ["text"]})
+    world.release(made)
+    vendor = world.vendors["text"]
+    vendor.script.append(UNKNOWN)
+    world.drain("sms")
+    key = f"{world.ctx.ledger_id}.{made}.0"
+    events.take(world.ctx, "text", [Event("sent", EventType.PROCESSED, key, None, copy=1)])
+    assert world.sums(made, "sms") == {"planned": 1, "accepted": 1}
+    vendor.found = {"+447700900001": Accepted("found")}
+    world.clock.pass_by(930)
+    _ask(world)
+    assert talk.asked == ["found"]
+    assert world.sums(made, "sms") == {"planned": 1, "delivered": 1}
