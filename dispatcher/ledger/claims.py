@@ -279,7 +279,7 @@ def record(
         "UPDATE attempt SET finished_at = :now, outcome = r.word, accepted = r.n, provider_message_id = r.pmid,"
         " reason = r.why {r} WHERE broadcast_id = :b AND no = :no AND attempt.id = r.attempt",
         {"attempt": "int", "word": "text", "n": "int", "pmid": "text", "why": "text"},
-        [(c.attempt_id, c.outcome, c.accepted, c.provider_message_id, c.reason) for c in closings],
+        [(c.attempt_id, c.outcome, c.accepted, c.provider_message_id, c.reason or "") for c in closings],
         now=now,
         b=broadcast_id,
         no=no,

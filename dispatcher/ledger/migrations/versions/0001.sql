@@ -422,25 +422,26 @@ CREATE TABLE copy (
     PRIMARY KEY (broadcast_id, seq, number)
 ) {clustered};
 
--- One hand-over of one request: written before the call, closed after it.
+-- One hand-over of one request: written before the call, closed after it. Wide columns first, and no empty reason:
+-- where one request is one recipient, PostgreSQL's padding would be felt.
 CREATE TABLE attempt (
     broadcast_id BIGINT NOT NULL,
-    no INTEGER NOT NULL,
     id BIGINT NOT NULL,
+    started_at BIGINT NOT NULL,
+    finished_at BIGINT,
+    no INTEGER NOT NULL,
     first_seq INTEGER NOT NULL,
     last_seq INTEGER NOT NULL,
     size INTEGER NOT NULL,
+    fence INTEGER NOT NULL,
+    accepted INTEGER NOT NULL DEFAULT 0,
     part SMALLINT NOT NULL DEFAULT 1,
     account TEXT NOT NULL,
-    fence INTEGER NOT NULL,
-    started_at BIGINT NOT NULL,
-    finished_at BIGINT,
     outcome TEXT,
-    accepted INTEGER NOT NULL DEFAULT 0,
     provider_message_id TEXT,
-    reason TEXT,
+    reason TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (broadcast_id, no, id)
-) {clustered};
+) {clustered} {closed};
 
 -- Attempt ids: a counter on SQLite, a sequence on PostgreSQL (where one row would queue all workers).
 {attempt_serial};
