@@ -7,12 +7,13 @@ from itertools import pairwise
 import pytest
 
 from dispatcher.channels import sms, social
+from dispatcher.compose import paper
 from dispatcher.compose.lint.checking import lint
 from dispatcher.compose.lint.numerals import differences
 from dispatcher.compose.lint.passages import read
 from dispatcher.compose.rendering import compose
 from dispatcher.model.kinds import Channel, Mode, Purpose
-from tests.compose.sample import brief_for, catalogue
+from tests.compose.sample import SHIPPED, brief_for, catalogue
 
 pytestmark = pytest.mark.usefixtures("uncaged")
 
@@ -102,16 +103,50 @@ def _contrast(one, other):
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def test_contrast_in_both_palettes():
-    html = next(one.parts["html"] for one in made("holding-statement")[2].renditions if one.channel is Channel.EMAIL)
-    light, dark = html.split("@media (prefers-color-scheme: dark)")
-    ink = re.search(r"text-align:left;color:(#\w{6})", html)[1]
-    link = re.search(r"a \{ color: (#\w{6})", light)[1]
-    for colour in (ink, link):
-        assert _contrast(colour, "#ffffff") >= 4.5
-    sheet = re.search(r"\.sheet td \{ background-color: (#\w{6})", dark)[1]
-    for selector in (r"\.sheet div", r"\.sheet a"):
-        assert _contrast(re.search(rf"{selector} \{{ color: (#\w{{6}})", dark)[1], sheet) >= 4.5
+@pytest.mark.parametrize("template_id", IDS)
+def test_contrast_in_both_palettes(template_id):
+    for one in made(template_id)[2].renditions:
+        if one.channel is Channel.EMAIL:
+            light, dark = one.parts["html"].split("@media (prefers-color-scheme: dark)")
+            ink = re.search(r"text-align:left;color:(#\w{6})", one.parts["html"])[1]
+            link = re.search(r"a \{ color: (#\w{6})", light)[1]
+            assert min(_contrast(colour, "#ffffff") for colour in (ink, link)) >= 4.5
+            sheet = re.search(r"\.sheet td \{ background-color: (#\w{6})", dark)[1]
+            inks = (
+                re.search(rf"{selector} \{{ color: (#\w{{6}})", dark)[1] for selector in (r"\.sheet div", r"\.sheet a")
+            )
+            assert min(_contrast(colour, sheet) for colour in inks) >= 4.5
+
+
+PAPERS = ("dispatcher/compose/paper.css", "dispatcher/compose/preview/page.css")
+
+
+@pytest.mark.parametrize("path", PAPERS)
+def test_contrast_of_documents_and_previews(path):
+    """Every ink on every ground, in both palettes: 4.5 for words, 3 for lines that mean something."""
+    text = (SHIPPED.parent / path).read_text(encoding="utf-8")
+    light, dark = re.findall(r":root \{[^}]*--ink[^}]*\}", text)[:2]
+    for palette in (light, dark):
+        colours = dict(re.findall(r"--([a-z]+): (#\w{6})", palette))
+        grounds = [colours[name] for name in ("paper", "card", "shade", "bubble") if name in colours]
+        inks = [colours[name] for name in ("ink", "link", "soft", "warn", "block") if name in colours]
+        assert (
+            min(_contrast(ink, ground) for ink in inks for ground in grounds if ground != colours.get("bubble")) >= 4.5
+        )
+        assert min(_contrast(colours["ink"], ground) for ground in grounds) >= 4.5
+        assert _contrast(colours["line"], colours["paper"]) >= 3
+
+
+@pytest.mark.parametrize("template_id", IDS)
+def test_documents_are_accessible(template_id):
+    for one in made(template_id)[2].documents:
+        html = paper.as_html(one)
+        assert f'<html lang="{one.locale}"' in html
+        assert re.search(r"<title>[^<]+</title>", html)
+        assert "<img" not in html
+        levels = [int(level) for level in re.findall(r"<h([1-6])[ >]", html)]
+        assert levels.count(1) <= 1
+        assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
 @pytest.mark.parametrize("template_id", IDS)

@@ -131,6 +131,20 @@ def untranslated(case: Case) -> Iterable[Hit]:
             fact = spoken(case.brief.facts, spec.name, passage.locale)
             if fact and fact.locale is None and fact.has_words:
                 yield Hit(passage, 0, spec.name, f"The fact {spec.name} is not given in {passage.locale}.")
+    yield from _words_of_ours(case, own)
+
+
+def _words_of_ours(case: Case, own: str) -> Iterable[Hit]:
+    """What the organisation itself says in every message, once for each language in which it does not."""
+    org = case.brief.organisation
+    for name in ("never_ask", "contact_hours", "signatory_role"):
+        texts = getattr(org, name)
+        told = {locale.split("-")[0] for locale in texts}
+        for passage in {p.language: p for p in case.passages if texts.get(org.locale, "\0") in p.text}.values():
+            if passage.language != own and passage.language not in told:
+                what = f"organisation.{name} is not given in {passage.language}."
+                mend = f"Say it in the settings: [organisation.{name.replace('never_ask', 'never_ask_in')}]"
+                yield Hit(passage, 0, name, what, mend=mend)
 
 
 @rule(

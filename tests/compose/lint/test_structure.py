@@ -282,6 +282,14 @@ class TestFacts:
         assert found("L42", text, facts=[matrix(("name", "taken", "confirmed"))]) == []
         assert found("L42", text, facts=[matrix(("shoe size", "taken", "confirmed"))])
 
+    def test_words_of_the_organisation_without_translation(self):
+        said = STORES.never_ask["en"]
+        silent = dataclasses.replace(STORES, never_ask={"en": said})
+        assert found("L42", mail(f"Bonjour. {said}", locale="fr"), organisation=silent) == [("warn", "never_ask")]
+        assert found("L42", mail("Bonjour.", locale="fr"), organisation=silent) == []
+        assert found("L42", mail(f"Bonjour. {said}", locale="fr")) == []
+        assert found("L42", mail(f"Hello. {said}"), organisation=silent) == []
+
     def test_a_missing_language_is_named(self):
         made = mail("Hello.", locale="fr")
         made = case(made)
