@@ -61,6 +61,8 @@ TESTS = (
     Tests("T13c", "holds, epochs, anchors", "tests/services/test_hold.py", 15),
     Tests("T14", "sixteen claimers", "tests/faults/test_claims.py", 60),
     Tests("T16", "clock steps and daylight saving", "tests/faults/test_clock.py", 15),
+    Tests("T16b", "a real beat over a change of clocks", "tests/faults/test_faketime.py", 120),
+    Tests("T16c", "reminders under any clock and beat", "tests/services/test_reminders.py", 60),
     Tests("T22", "events in any order, any number of times", "tests/faults/test_fold.py", 90),
     Tests("T22b", "several copies of one delivery", "tests/faults/test_copies.py", 40),
     Tests("T23", "signatures with a bit flipped", "tests/faults/test_signatures.py", 20),
