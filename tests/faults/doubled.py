@@ -60,7 +60,7 @@ def _draft(arena, key):
     """The same key from many terminals gives one broadcast; the same key for other words gives a refusal."""
     words = (
         "broadcast", "draft", "--template", "holding-statement", "--audience", "customers", "--channel", "email,sms",
-        "--facts", terminal.EXAMPLE, "--mode", "drill", "--as", "Ana", "--key", key,
+        "--incident", terminal.INCIDENT, "--mode", "drill", "--as", "Ana", "--key", key,
     )  # fmt: skip
     said = terminal.at_once(arena, HANDS, *words)
     refs = {one.out.strip() for one in said if one.code == 0}

@@ -19,7 +19,6 @@ from dispatcher.bootstrap import build
 from dispatcher.ledger import broadcasts
 from dispatcher.model.kinds import Channel, Mode
 from dispatcher.services import approval, drafting, people, sending
-from dispatcher.services.facts import read_file
 from dispatcher.settings import Settings
 from tests.faults import terminal
 from tests.faults.arena import Arena, settled
@@ -92,7 +91,7 @@ def _approved(ctx):
     author, approver = people.by_name(ctx, "Ana"), people.by_name(ctx, "Ben")
     wanted = drafting.Draft(
         template="holding-statement", audience="customers", channels=(Channel.EMAIL,), mode=Mode.DRILL,
-        facts=read_file(terminal.EXAMPLE),
+        incident=terminal.INCIDENT,
     )  # fmt: skip
     made = drafting.draft(ctx, author, wanted)
     size = approval.submit(ctx, author, made.ref).audience_size

@@ -105,7 +105,7 @@ _EVENTS = {"drop": 0.2, "duplicate": 0.3, "reorder": 0.3}
 
 SCENARIOS = (
     Scenario(
-        "T1", "kills of children, workers, beats, web", _KILLS, (800, 6), (4000, 40), BOTH, 115,
+        "T1", "kills of children, workers, beats, web", _KILLS, (800, 6), (4000, 40), BOTH, 120,
         pace=45, faults=SLOW, kills=True,
     ),
     Scenario(
@@ -113,7 +113,7 @@ SCENARIOS = (
         kills=True, broadcast={"policy": Policy.AT_LEAST_ONCE},
     ),
     Scenario(
-        "T2", "frozen for 2 to 4 leases, then woken", (storms.freeze_child,), (600, 3), (3500, 20), BOTH, 110,
+        "T2", "frozen for 2 to 4 leases, then woken", (storms.freeze_child,), (600, 3), (3500, 20), BOTH, 100,
         pace=40, faults=SLOW, kills=True, pause=(0.1, 0.5),
         arena={"processes": 4, "overrides": {"dispatch.lease_seconds": 3}},
     ),
@@ -142,12 +142,12 @@ SCENARIOS = (
         "T6", "a full disk", (storms.fill_disk,), (400, 2), (3000, 10), budget=60, pace=60, pause=(0.5, 1.5),
     ),
     Scenario(
-        "T6b", "Redis full, Redis that cannot save", (storms.full_redis, storms.unsaved_redis), (400, 3), (2500, 20),
-        budget=80, pace=50,
+        "T6b", "Redis full, Redis that cannot save", (storms.full_redis, storms.unsaved_redis), (400, 3), (2500, 12),
+        budget=60, pace=50,
     ),
     Scenario("T7", "a thousand rings too many", small=(300, 0), full=(2000, 0), budget=30, play=plays.spare_rings),
     Scenario(
-        "T10", "a stranger locks the SQLite file, 8 workers", (storms.lock_ledger,), (300, 1), (2000, 20), budget=190,
+        "T10", "a stranger locks the SQLite file, 8 workers", (storms.lock_ledger,), (300, 1), (2000, 16), budget=150,
         pace=20, arena={"processes": 8}, play=plays.sound_file,
     ),
     Scenario(
@@ -163,7 +163,7 @@ SCENARIOS = (
         broadcast={"expires": 10},
     ),
     Scenario(
-        "T18", "vendors wrong on 30 % of requests, kills", (storms.kill_child,), (400, 2), (4000, 10), BOTH, 90,
+        "T18", "vendors wrong on 30 % of requests, kills", (storms.kill_child,), (400, 2), (4000, 10), BOTH, 75,
         pace=80, faults={"sendgrid": CHAOS, "twilio": CHAOS}, settles=("sms",),
     ),
     Scenario(

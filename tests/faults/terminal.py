@@ -16,6 +16,7 @@ STAFF = (
     ("Olu", "operator", "comms"),
 )
 PEOPLE = 25
+INCIDENT = "INC-1"
 PATIENCE = 180
 
 
@@ -70,6 +71,9 @@ def staff(arena):
 
 
 def customers(arena):
-    """An audience called customers."""
+    """An audience called customers, and an incident to tell them about."""
     write_list(arena.folder / "people.csv", PEOPLE, 5)
     run(arena, "audience", "import", "people.csv", "--into", "customers", "--confirm-rows", PEOPLE, "--as", "Ana")
+    opened = ("incident", "open", "Orders stopped", "--severity", "critical", "--next-update", "in 2h", "--as", "Ana")
+    run(arena, *opened)
+    run(arena, "fact", "set", INCIDENT, "--facts", EXAMPLE, "--as", "Ana")
