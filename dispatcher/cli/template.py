@@ -110,11 +110,20 @@ def _lint_words(one: "Linted") -> str:
     "--facts", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML or JSON; default the example."
 )
 @click.option("--locale", "locales", multiple=True, callback=comma_list, help="Default: every language it speaks.")
+@click.option(
+    "--html", "target", type=click.Path(dir_okay=False, path_type=Path), help="Write one page: as `broadcast preview`."
+)
 @pass_session
-def try_out(session: Session, template_id: str, facts: Path | None, locales: Sequence[str]) -> None:
+def try_out(
+    session: Session, template_id: str, facts: Path | None, locales: Sequence[str], target: Path | None
+) -> None:
     """Every text of a template, marked as an exercise; nothing is stored or sent."""
     from dispatcher.services import templates
 
+    if target:
+        target.write_text(templates.try_page(session.ctx, template_id, facts=facts, locales=locales), encoding="utf-8")
+        show(session, {"template": template_id, "page": target}, str(target))
+        return
     made = templates.try_out(session.ctx, template_id, facts=facts, locales=locales)
     texts = [
         *({"of": r.channel, "locale": r.locale, "variant": r.variant, "parts": _read(r)} for r in made.renditions),

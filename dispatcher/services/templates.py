@@ -11,6 +11,8 @@ from dispatcher.compose.factfile import of_table, read_fact_file
 from dispatcher.compose.facts import read_facts
 from dispatcher.compose.lint.checking import blocks, lint
 from dispatcher.compose.lint.rules import Finding
+from dispatcher.compose.preview.frames import Sample, frames
+from dispatcher.compose.preview.page import as_html
 from dispatcher.compose.rendering import Composed, compose
 from dispatcher.errors import NotFound, Refused
 from dispatcher.model.fact import sheet
@@ -21,6 +23,11 @@ from dispatcher.services.context import Context
 
 _NONCE, _CODE = "tryout00", "TRYTRY2"
 _NEXT_UPDATE = timedelta(minutes=30)
+_INVENTED = (
+    Sample("a long name", {"first_name": "Wolfeschlegelsteinhausen", "name": "Wolfeschlegelsteinhausen Bergerdorff"}),
+    Sample("no name", {}),
+    Sample("another script", {"first_name": "Світлана", "name": "Світлана Приклад"}),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,15 @@ def try_out(ctx: Context, template_id: str, *, facts: Path | None = None, locale
     template = ctx.catalogue.get(template_id)
     spoken = sorted(locales or template.locales())
     return compose(template, _brief(ctx, template, facts, spoken, Mode.DRILL))
+
+
+def try_page(ctx: Context, template_id: str, *, facts: Path | None = None, locales: Sequence[str] = ()) -> str:
+    """The same as one HTML page, for three invented people, with what the rules find."""
+    template = ctx.catalogue.get(template_id)
+    brief = _brief(ctx, template, facts, sorted(locales or template.locales()), Mode.DRILL)
+    composed = compose(template, brief)
+    shown = frames(composed.renditions, _INVENTED)
+    return as_html(template.title, shown, composed.documents, lint(template, brief, composed), note=template.about)
 
 
 def _brief(ctx: Context, template: Template, file: Path | None, locales: Sequence[str], mode: Mode) -> Brief:

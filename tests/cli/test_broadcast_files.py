@@ -232,3 +232,10 @@ def touchpoints(run, ref):
     found = run("broadcast", "check", ref, "--json").json["findings"]
     assert all(one["severity"] == "info" for one in found if one["code"] == "I-TOUCH")
     return [one["what"] for one in found if one["code"] == "I-TOUCH"]
+
+
+def test_a_template_is_tried_with_invented_people(drafted, site):
+    assert drafted("template", "try", "data-breach", "--html", "try.html").code == 0
+    html = (site / "try.html").read_text(encoding="utf-8")
+    for words in ("a long name", "another script", "Світлана", "en · us", "letter · en", "EXERCISE"):
+        assert words in html
