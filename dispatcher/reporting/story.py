@@ -45,6 +45,18 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """How well we kept our word about the incident: minutes to the first word, promises, people any word reached."""
+
+    incident: str
+    first_word_minutes: float | None
+    kept: int
+    missed: int
+    moved: int
+    people_reached: int
+
+
+@dataclass(frozen=True, slots=True)
 class Warned:
     """A warning of the check: the rule and what it said, who let it pass and why; nobody: it went as it was."""
 
@@ -100,6 +112,7 @@ class Story:
     acts: tuple[Act, ...] = ()
     words: tuple[Words, ...] = ()
     warnings: tuple[Warned, ...] = ()
+    word: Kept | None = None
     proofs: tuple[Proof, ...] = ()
     codes: str = ""
     """The goodwill codes that it issued, in one line; empty where it issued none."""

@@ -5,13 +5,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from dispatcher.ledger import audiences, broadcasts, curves
+from dispatcher.ledger import audiences, broadcasts, curves, incidents
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.clock import to_ms
 from dispatcher.model.rendition import Rendition
 from dispatcher.reporting import page, sums
-from dispatcher.reporting.story import Act, Moment, Proof, Spread, Story, Sums, Warned, Words
-from dispatcher.services import accounting, reach
+from dispatcher.reporting.story import Act, Kept, Moment, Proof, Spread, Story, Sums, Warned, Words
+from dispatcher.services import accounting, promises, reach
 from dispatcher.services.accounting import BroadcastView
 from dispatcher.services.codes import money
 from dispatcher.services.context import Context
@@ -35,6 +35,7 @@ def story(ctx: Context, ref: str, *, proofs: Sequence[Proof] = ()) -> Story:
         reached = curves.people_reached(tx, broadcast.id)
         words = _words(tx, broadcast.id)
         audience = _audience(tx, broadcast.audience_version_id)
+        word = _word(tx, broadcast.incident_id)
     return Story(
         ref=broadcast.ref,
         title=broadcast.title,
@@ -44,6 +45,7 @@ def story(ctx: Context, ref: str, *, proofs: Sequence[Proof] = ()) -> Story:
         channels=tuple(Sums(name, {"planned": c.planned, **c.terms}, c.reasons) for name, c in view.channels.items()),
         test_endpoint=bool(view.test_endpoints),
         audience=audience,
+        word=word,
         audience_size=broadcast.audience_size or 0,
         people_reached=reached,
         digest=broadcast.digest or "",
@@ -84,6 +86,14 @@ def _speed(tx: Tx, broadcast: int, release_at: datetime | None) -> tuple[tuple[M
         for wait, count in histogram.items():
             accepted[wait] = accepted.get(wait, 0) + count
     return tuple(sums.cumulate(accepted, delivered)), tuple(Spread(name, found) for name, found in waits.items())
+
+
+def _word(tx: Tx, number: int | None) -> Kept | None:
+    if number is None:
+        return None
+    incident = incidents.get(tx, number)
+    told = promises.tally(tx, incident)
+    return Kept(incident.ref, told.first_word_minutes, told.kept, told.missed, told.moved, told.people_reached)
 
 
 def _audience(tx: Tx, version_id: int | None) -> str:

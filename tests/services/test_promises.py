@@ -12,7 +12,7 @@ from dispatcher.model.incident import Phase, Visibility
 from dispatcher.model.kinds import Channel, Severity
 from dispatcher.model.person import Person, Role
 from dispatcher.model.promise import Circle, PromiseKind, PromiseState
-from dispatcher.services import cadence, promises
+from dispatcher.services import cadence, promises, report
 from dispatcher.services import incidents as service
 from dispatcher.services.incidents import Change, Opening
 from tests.services.world import World
@@ -321,6 +321,17 @@ def test_a_duty_ends_kept_or_missed_and_only_if_it_ran(world, ana):
         service.duty(world.ctx, ana, "INC-1", "dora", done="again")
     with pytest.raises(NotFound):
         service.duty(world.ctx, ana, "INC-1", "magna-carta")
+
+
+def test_the_report_of_a_broadcast_tells_how_the_word_was_kept(world, ana):
+    opened(world, ana)
+    with world.ctx.ledger.write() as tx:
+        audiences.open_version(tx, "customers", fields=(), source="t", region="", imported_by=None, now=1)
+    world.clock.pass_by(4 * 60)
+    made = say(world, next_in=30)
+    word = report.story(world.ctx, f"B-{made}").word
+    assert (word.incident, word.first_word_minutes, word.people_reached) == ("INC-1", 4.0, 2)
+    assert word.kept >= 1
 
 
 def test_an_audience_of_that_name_decides_the_clock(world, ana):
