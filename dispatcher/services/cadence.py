@@ -64,7 +64,7 @@ def _at(day: date, hour: time, zone: ZoneInfo) -> datetime:
 
 def duty_due(ctx: Context, name: str, since: datetime) -> datetime:
     """When a regulator must have heard, counted from the moment we knew."""
-    text: str = getattr(ctx.settings.duties, name)
+    text = ctx.settings.duties.all()[name]
     if days := business_days(text):
         return _business_day(ctx, since, days)
     return since + (length(text) or timedelta())

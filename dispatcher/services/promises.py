@@ -196,9 +196,9 @@ def start_duty(
     ctx: Context, tx: Tx, actor: Person, incident: Incident, name: str, since: datetime
 ) -> Sequence[Promise]:
     """Start the clock of a regulator, or of all whose names begin so; a clock that runs already goes on."""
-    names = [one for one in ctx.settings.duties.names() if one == name or one.startswith(f"{name}_")]
+    names = [one for one in ctx.settings.duties.all() if one == name or one.startswith(f"{name}_")]
     if not names:
-        raise NotFound(f"No duty is called {name!r}.", mend=f"Known: {', '.join(ctx.settings.duties.names())}.")
+        raise NotFound(f"No duty is called {name!r}.", mend=f"Known: {', '.join(ctx.settings.duties.all())}.")
     running = rows.running(tx, incident.id, lock=True)
     made = []
     for one in (one for one in names if one not in running):

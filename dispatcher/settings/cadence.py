@@ -86,8 +86,14 @@ class Cadence(Block):
 
     def row(self, circle: Circle, severity: Severity) -> tuple[timedelta | None, ...]:
         """The six lengths of one circle at one severity."""
-        own: Rows = getattr(self, circle.value)
-        return tuple(length(one) for one in own[severity])
+        own: dict[Circle, Rows] = {
+            Circle.CUSTOMERS: self.customers,
+            Circle.EMPLOYEES: self.employees,
+            Circle.SUPPLIERS: self.suppliers,
+            Circle.PRESS: self.press,
+            Circle.EXECUTIVES: self.executives,
+        }
+        return tuple(length(one) for one in own[circle][severity])
 
 
 class Reminders(Block):
@@ -130,6 +136,15 @@ class Duties(Block):
             raise ValueError(f"{text!r} is no length of time, such as 72h, 30d or 4bd")
         return text
 
-    def names(self) -> tuple[str, ...]:
-        """Every duty there is."""
-        return tuple(name for name in type(self).model_fields if name != "holidays")
+    def all(self) -> dict[str, str]:
+        """Every duty with its length."""
+        return {
+            "gdpr": self.gdpr,
+            "nis2_warning": self.nis2_warning,
+            "nis2_notice": self.nis2_notice,
+            "nis2_final": self.nis2_final,
+            "dora": self.dora,
+            "sec": self.sec,
+            "california": self.california,
+            "california_ag": self.california_ag,
+        }
