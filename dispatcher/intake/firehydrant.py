@@ -27,7 +27,6 @@ from dispatcher.intake.reading import (
     word,
     yes,
 )
-from dispatcher.intake.tool import Secret, SecretForm, ToolSettings
 from dispatcher.model.event import WebhookRequest
 from dispatcher.model.incident import Visibility
 from dispatcher.model.signal import Signal, SignalKind
@@ -48,22 +47,13 @@ MILESTONES: Mapping[str, SignalKind] = {
 }
 
 
-class FireHydrant:
+class FireHydrant(proof.ByKey):
     """Incidents of FireHydrant."""
 
     name: ClassVar[str] = "firehydrant"
     title: ClassVar[str] = "FireHydrant webhooks"
     signs: ClassVar[str] = "fh-signature: hex HMAC-SHA256 of the body."
-    forms: ClassVar[tuple[SecretForm, ...]] = (SecretForm.KEY,)
-    Settings: ClassVar[type[ToolSettings]] = ToolSettings
-
-    def __init__(self, settings: ToolSettings) -> None:
-        self.settings = settings
-
-    def verify(self, request: WebhookRequest, secrets: Sequence[Secret]) -> None:
-        """The signature of the body."""
-        shown = request.headers.get("fh-signature", "").strip()
-        proof.require_hex(proof.keys(secrets), request.body, [shown])
+    header: ClassVar[str] = "fh-signature"
 
     def parse(self, request: WebhookRequest) -> Sequence[Signal]:
         """One signal; a resource that is no incident is ignored."""

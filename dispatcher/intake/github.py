@@ -23,7 +23,6 @@ from dispatcher.intake.reading import (
     required_id,
     word,
 )
-from dispatcher.intake.tool import Secret, SecretForm, ToolSettings
 from dispatcher.model.event import WebhookRequest
 from dispatcher.model.signal import Signal, SignalKind
 
@@ -40,22 +39,18 @@ KINDS: Mapping[tuple[str, str], SignalKind] = {
 }
 
 
-class GitHub:
+class GitHub(proof.ByKey):
     """Issues of a repository. Playbooks choose by `labels`."""
 
     name: ClassVar[str] = "github"
     title: ClassVar[str] = "GitHub issues"
     signs: ClassVar[str] = "X-Hub-Signature-256: `sha256=` and the hex HMAC-SHA256 of the body."
-    forms: ClassVar[tuple[SecretForm, ...]] = (SecretForm.KEY,)
-    Settings: ClassVar[type[ToolSettings]] = ToolSettings
+    header: ClassVar[str] = "x-hub-signature-256"
 
-    def __init__(self, settings: ToolSettings) -> None:
-        self.settings = settings
-
-    def verify(self, request: WebhookRequest, secrets: Sequence[Secret]) -> None:
+    def listed(self, value: str) -> Sequence[str]:
         """The SHA-256 signature; nothing else counts."""
-        scheme, _, shown = request.headers.get("x-hub-signature-256", "").strip().partition("=")
-        proof.require_hex(proof.keys(secrets), request.body, [shown] if scheme == "sha256" else [])
+        scheme, _, shown = value.partition("=")
+        return [shown] if scheme == "sha256" else []
 
     def parse(self, request: WebhookRequest) -> Sequence[Signal]:
         """One signal; a ping is a test, everything but issues is ignored."""

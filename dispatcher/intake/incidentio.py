@@ -25,7 +25,7 @@ from dispatcher.intake.reading import (
     required_id,
     word,
 )
-from dispatcher.intake.tool import Secret, SecretForm, ToolSettings
+from dispatcher.intake.tool import Secret
 from dispatcher.model.event import WebhookRequest
 from dispatcher.model.incident import Visibility
 from dispatcher.model.signal import Signal, SignalKind
@@ -52,17 +52,12 @@ ALERTS: Mapping[str, SignalKind] = {
 EVENTS = ("incident_created_v2", "incident_updated_v2", "incident_status_updated_v2")
 
 
-class IncidentIo:
+class IncidentIo(proof.ByKey):
     """Incidents and alerts of incident.io."""
 
     name: ClassVar[str] = "incidentio"
     title: ClassVar[str] = "incident.io webhooks"
     signs: ClassVar[str] = "webhook-signature: base64 HMAC-SHA256 of `<id>.<unix>.<body>`, any of several."
-    forms: ClassVar[tuple[SecretForm, ...]] = (SecretForm.KEY,)
-    Settings: ClassVar[type[ToolSettings]] = ToolSettings
-
-    def __init__(self, settings: ToolSettings) -> None:
-        self.settings = settings
 
     def verify(self, request: WebhookRequest, secrets: Sequence[Secret]) -> None:
         """Standard Webhooks: id, time and body are signed; any listed `v1,` may match."""

@@ -24,7 +24,6 @@ from dispatcher.intake.reading import (
     required_id,
     word,
 )
-from dispatcher.intake.tool import Secret, SecretForm, ToolSettings
 from dispatcher.model.event import WebhookRequest
 from dispatcher.model.signal import Signal, SignalKind
 
@@ -47,23 +46,17 @@ KINDS: Mapping[str, SignalKind] = {
 }
 
 
-class PagerDuty:
+class PagerDuty(proof.ByKey):
     """Incidents of PagerDuty services."""
 
     name: ClassVar[str] = "pagerduty"
     title: ClassVar[str] = "PagerDuty webhooks v3"
     signs: ClassVar[str] = "X-PagerDuty-Signature: hex HMAC-SHA256 of the body, any of several."
-    forms: ClassVar[tuple[SecretForm, ...]] = (SecretForm.KEY,)
-    Settings: ClassVar[type[ToolSettings]] = ToolSettings
+    header: ClassVar[str] = "x-pagerduty-signature"
 
-    def __init__(self, settings: ToolSettings) -> None:
-        self.settings = settings
-
-    def verify(self, request: WebhookRequest, secrets: Sequence[Secret]) -> None:
-        """Any listed `v1=` that matches; other versions are passed over."""
-        listed = request.headers.get("x-pagerduty-signature", "").split(",")
-        shown = [one.strip()[3:] for one in listed if one.strip().startswith("v1=")]
-        proof.require_hex(proof.keys(secrets), request.body, shown)
+    def listed(self, value: str) -> Sequence[str]:
+        """Every `v1=`; other versions are passed over."""
+        return [one.strip()[3:] for one in value.split(",") if one.strip().startswith("v1=")]
 
     def parse(self, request: WebhookRequest) -> Sequence[Signal]:
         """One signal. A resource that is no incident is ignored."""

@@ -110,3 +110,23 @@ class ByToken:
     def verify(self, request: WebhookRequest, secrets: Sequence[Secret]) -> None:
         """The token of one of our secrets."""
         require_token(request, secrets, self.settings.token_header)
+
+
+class ByKey:
+    """A tool that signs each post with a key: here the body in hex, in the header that the tool names."""
+
+    header: ClassVar[str] = ""
+    forms: ClassVar[tuple[SecretForm, ...]] = (SecretForm.KEY,)
+    Settings: ClassVar[type[ToolSettings]] = ToolSettings
+
+    def __init__(self, settings: ToolSettings) -> None:
+        self.settings = settings
+
+    def verify(self, request: WebhookRequest, secrets: Sequence[Secret]) -> None:
+        """The signature of the body by one of our keys."""
+        shown = self.listed(request.headers.get(self.header, "").strip())
+        require_hex(keys(secrets), request.body, shown)
+
+    def listed(self, value: str) -> Sequence[str]:
+        """The signatures that the header holds."""
+        return [value]

@@ -13,9 +13,11 @@ _SECRET_NAME = re.compile(
 )
 _PERSONAL_NAME = re.compile(r"(?i)(?:^|_)(?:email|e_mail|phone|mobile|telephone)(?:$|_)")
 _FROM_OUTSIDE = frozenset({"forwarded", "x-forwarded-for", "x-real-ip", "via", "host", "cf-connecting-ip"})
-_EMAIL = re.compile(r"[^\s<>\"'(),:;=\[\]@]+@[^\s<>\"'(),:;@\[\]]+\.[^\W\d_]{2,}")
+_EMAIL = re.compile(r"(?<![^\s<>\"'(),:;=\[\]@])[^\s<>\"'(),:;=\[\]@]++@[^\s<>\"'(),:;@\[\]]+\.[^\W\d_]{2,}")
 _PHONE = re.compile(r"(?<![\w.])\+\d(?:[ ().\-/]{0,2}\d){6,14}(?!\w)")
-_IN_URL = re.compile(r"(?i)([?&][^=&\s]*(?:token|key|secret|sig|auth)[^=&\s]*=)[^&\s#\"']+")
+_IN_URL = re.compile(r"([?&])([^?=&\s]++)=[^&\s#\"']+")
+_SECRET_PARAMETER = re.compile(r"(?i)token|key|secret|sig|auth")
+"""Each of these reads a text once from end to end, however it is made up: what comes from outside may be long."""
 
 
 def headers(found: Mapping[str, str], token_header: str = "") -> dict[str, str]:
@@ -45,8 +47,12 @@ def _value(name: str, value: Any) -> Any:
     return _text(value) if isinstance(value, str) else value
 
 
+def _hidden(found: re.Match[str]) -> str:
+    return f"{found[1]}{found[2]}={HIDDEN}" if _SECRET_PARAMETER.search(found[2]) else found[0]
+
+
 def _text(text: str) -> str:
-    plain = _PHONE.sub("[phone]", _EMAIL.sub("[email]", _IN_URL.sub(rf"\1{HIDDEN}", text)))
+    plain = _PHONE.sub("[phone]", _EMAIL.sub("[email]", _IN_URL.sub(_hidden, text)))
     if plain.lstrip().startswith("{") and (inner := body(plain.encode())):
         return inner.decode()
     return plain

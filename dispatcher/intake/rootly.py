@@ -25,7 +25,7 @@ from dispatcher.intake.reading import (
     word,
     yes,
 )
-from dispatcher.intake.tool import Secret, SecretForm, ToolSettings
+from dispatcher.intake.tool import Secret
 from dispatcher.model.event import WebhookRequest
 from dispatcher.model.incident import Visibility
 from dispatcher.model.signal import Signal, SignalKind
@@ -50,17 +50,12 @@ STATES: Mapping[str, SignalKind] = {
 }
 
 
-class Rootly:
+class Rootly(proof.ByKey):
     """Incidents of Rootly."""
 
     name: ClassVar[str] = "rootly"
     title: ClassVar[str] = "Rootly webhooks"
     signs: ClassVar[str] = "X-Rootly-Signature: hex HMAC-SHA256 of `<unix><body>`, nothing between."
-    forms: ClassVar[tuple[SecretForm, ...]] = (SecretForm.KEY,)
-    Settings: ClassVar[type[ToolSettings]] = ToolSettings
-
-    def __init__(self, settings: ToolSettings) -> None:
-        self.settings = settings
 
     def verify(self, request: WebhookRequest, secrets: Sequence[Secret]) -> None:
         """`t=<unix>,v1=<hex>`; any v1 may match."""

@@ -23,7 +23,6 @@ from dispatcher.intake.reading import (
     required_id,
     word,
 )
-from dispatcher.intake.tool import Secret, SecretForm, ToolSettings
 from dispatcher.model.event import WebhookRequest
 from dispatcher.model.signal import Signal, SignalKind
 
@@ -43,22 +42,15 @@ KINDS: Mapping[tuple[str, str], SignalKind] = {
 _RESOURCES = {"issue": "issue", "event": "event_alert", "metric_alert": "metric_alert"}
 
 
-class Sentry:
+class Sentry(proof.ByKey):
     """Issues and alerts of Sentry."""
 
     name: ClassVar[str] = "sentry"
     title: ClassVar[str] = "Sentry integration webhooks"
-    signs: ClassVar[str] = "Sentry-Hook-Signature: hex HMAC-SHA256 of the body with the client secret."
-    forms: ClassVar[tuple[SecretForm, ...]] = (SecretForm.KEY,)
-    Settings: ClassVar[type[ToolSettings]] = ToolSettings
-
-    def __init__(self, settings: ToolSettings) -> None:
-        self.settings = settings
-
-    def verify(self, request: WebhookRequest, secrets: Sequence[Secret]) -> None:
-        """The signature of the body; the time beside it is not signed and proves nothing."""
-        shown = request.headers.get("sentry-hook-signature", "").strip()
-        proof.require_hex(proof.keys(secrets), request.body, [shown])
+    signs: ClassVar[str] = (
+        "Sentry-Hook-Signature: hex HMAC-SHA256 of the body, by the client secret; the time is not signed."
+    )
+    header: ClassVar[str] = "sentry-hook-signature"
 
     def parse(self, request: WebhookRequest) -> Sequence[Signal]:
         """One signal; the resource is that of the header, else what the data holds."""
