@@ -1,109 +1,35 @@
-"""Corrections and updates over a real ledger: whom they are for, what they make void, who has not read them yet."""
+"""Corrections and updates over a real ledger: whom they are for, and what they make void."""
 
 import threading
 
 import pytest
 
-from dispatcher import resources
 from dispatcher.errors import NotPermitted, Refused, TooLate
-from dispatcher.ledger import audiences, broadcasts, claims, controls, people, planning, superseding
+from dispatcher.ledger import audiences, broadcasts, claims, controls, superseding
 from dispatcher.model.clock import to_ms
-from dispatcher.model.kinds import Channel, Mode, Severity
+from dispatcher.model.kinds import Channel, Mode
 from dispatcher.model.outcome import Accepted, OutcomeUnknown, Rejected
-from dispatcher.model.person import Level, Person, Role
-from dispatcher.model.rendition import Rendition
 from dispatcher.services import (
     accounting,
-    approval,
     control,
     dispatch,
     drafting,
-    facts,
     followups,
-    incidents,
-    reach,
     sending,
     settling,
     sign_off,
     succession,
     ticking,
 )
-from dispatcher.services.digests import digest
 from dispatcher.services.drafting import Draft
-from tests.services.world import World
-
-EXAMPLES = resources.shipped("templates") / "messages"
+from tests.services.follow_world import approved, build, first, released, sums, who
 
 
 @pytest.fixture
 def world(tmp_path, database_url):
-    made = World(tmp_path, database_url, mode="drill", **{"organisation.domain": "example.com"})
-    made.mail = made.add_account("mail", Channel.EMAIL, most=2)
-    made.text = made.add_account("text", Channel.SMS, most=1)
-    with made.ctx.ledger.write() as tx:
-        now = to_ms(made.clock.now())
-        made.author = people.add(tx, Person(0, "Ana", roles=frozenset({Role.AUTHOR})), now)
-        made.operator = people.add(tx, Person(0, "Olu", roles=frozenset({Role.OPERATOR}), level=Level.DIRECTOR), now)
-        approver = {"roles": frozenset({Role.APPROVER}), "level": Level.DIRECTOR}
-        made.approvers = [people.add(tx, Person(0, f"Approver {i}", **approver), now) for i in range(4)]
-        version = audiences.open_version(
-            tx, "customers", fields=["name"], source="x", region="", imported_by=None, now=now
-        )
-        lines = ((i, f"p{i}@example.com", f"+4477009{i:05d}", "en", '{"name":"P"}') for i in range(1, 7))
-        audiences.fill(tx, version.id, lines)
-    opening = incidents.Opening("Orders stopped", Severity.MAJOR, mode=Mode.DRILL)
-    made.incident = incidents.open_incident(made.ctx, made.author, opening).ref
+    made = build(tmp_path, database_url)
     yield made
     made.ctx.ledger.close()
-
-
-def approved(world, broadcast):
-    """What a submit and a second person's yes leave behind; both have tests of their own."""
-    ctx = world.ctx
-    with ctx.ledger.write() as tx:
-        found = broadcasts.get(tx, broadcast.id)
-        template = ctx.catalogue.get(found.template_id)
-        approval._plan(tx, ctx, found, template, _renditions(found), to_ms(world.clock.now()))
-        now = to_ms(world.clock.now())
-        broadcasts.change(tx, found.id, state="approved", submitted_at=now, audience_size=planning.people(tx, found.id))
-        made = digest(tx, broadcasts.get(tx, found.id))
-        broadcasts.change(tx, found.id, digest=made)
-        for number, level in enumerate(sign_off.needed_by(ctx, tx, found, template)):
-            found = broadcasts.get(tx, found.id)
-            broadcasts.add_approval(tx, found, world.approvers[number].id, level, "approve", "", now)
-        return broadcasts.get(tx, found.id)
-
-
-def _renditions(broadcast):
-    parts = {Channel.EMAIL: {"subject": "s", "html": "<p>t</p>", "text": "t"}, Channel.SMS: {"text": "t"},
-             Channel.SOCIAL: {"post.1": "t"}}  # fmt: skip
-    return [Rendition(channel, "en", "", parts[channel]) for channel in broadcast.plan.channels]
-
-
-def first(world, *, template="outage-update", channels=(Channel.EMAIL, Channel.SMS), **more):
-    wanted = {"template": template, "audience": "customers", "channels": channels, "incident": world.incident,
-              "mode": Mode.DRILL, "facts": facts.read_file(EXAMPLES / template / "example.toml")}  # fmt: skip
-    return drafting.draft(world.ctx, world.author, Draft(**wanted | more))
-
-
-def released(world, broadcast, **how):
-    ready = approved(world, broadcast)
-    size = ready.audience_size
-    return sending.send(world.ctx, world.operator, ready.ref, confirm_audience=size, **{"undo": 0} | how)
-
-
-def sums(world, broadcast, channel="email"):
-    view = accounting.show(world.ctx, f"B-{getattr(broadcast, 'id', broadcast)}")
-    assert view.reconciles
-    return {term: n for term, n in view.channels[channel].terms.items() if n}
-
-
-def who(world, broadcast):
-    with world.ctx.ledger.read() as tx:
-        rows = tx.all(
-            "SELECT email, phone FROM recipient WHERE version_id = :v ORDER BY rid", v=broadcast.audience_version_id
-        )
-    return [(row.email and row.email[1], row.phone and row.phone[-1]) for row in rows]
 
 
 # --- whom a correction and an update are for
@@ -380,57 +306,3 @@ def test_a_release_and_an_intent_at_once_never_let_the_older_one_through(world, 
                    " WHERE b.broadcast_id = attempt.broadcast_id AND b.channel = 'email') GROUP BY broadcast_id")
         )  # fmt: skip
     assert ended.get(old.id, 0) < began[sent.id]
-
-
-# --- who has not read it yet
-
-
-def test_reach_counts_people_and_lists_those_who_saw_the_first_and_not_the_second(world):
-    old = released(world, first(world, channels=(Channel.EMAIL,)))
-    world.mail.script.extend([[Accepted("m"), OutcomeUnknown("lost")], Accepted("m"), [Accepted("m"), Rejected("no")]])
-    world.drain("email")
-    assert reach.of(world.ctx, old.ref).as_dict()["relation"] is None
-    fix = followups.correct(world.ctx, world.author, old.ref)
-    before = reach.of(world.ctx, old.ref)
-    assert (before.read, before.perhaps, before.missing) == (4, 1, 5)
-    assert before.followers == (fix.ref,)
-    released(world, fix)
-    assert dict(reach.of(world.ctx, old.ref).stands) == {"not told": 0, "on its way": 5, "perhaps told": 0, "told": 0}
-    world.mail.script.extend([[Accepted("m"), OutcomeUnknown("lost")], [Rejected("no"), Accepted("m")]])
-    world.drain("email")
-    after = reach.of(world.ctx, old.ref)
-    assert dict(after.stands) == {"not told": 1, "on its way": 0, "perhaps told": 1, "told": 3}
-    assert sum(after.stands.values()) == after.read + after.perhaps
-    rows = list(reach.missed(world.ctx, world.operator, old.ref))
-    assert [(row["email"], row["read"], row["stands"]) for row in rows] == [
-        ("p2@example.com", "perhaps", "perhaps told"), ("p3@example.com", "yes", "not told"),
-    ]  # fmt: skip
-    with pytest.raises(NotPermitted):
-        list(reach.missed(world.ctx, world.author, old.ref))
-
-
-def test_a_retracted_fact_drafts_the_correction_for_those_it_reached(world):
-    raw = facts.read_file(EXAMPLES / "outage-update" / "example.toml")
-    facts.set_facts(world.ctx, world.author, world.incident, raw)
-    world.clock.pass_by(1)
-    told = released(world, first(world, facts={}))
-    waits = approved(world, first(world, facts={}, title="not yet"))
-    world.mail.script.extend([[Accepted("m"), Rejected("no")], Accepted("m"), Accepted("m")])
-    world.drain("email")
-    done = facts.retract_fact(world.ctx, world.author, world.incident, "summary", "it was not true")
-    assert [one.ref for one in done.told_by] == [told.ref]
-    assert [one.ref for one in done.would_tell] == [waits.ref]
-    [fix] = done.drafts
-    assert (fix.relation, fix.origin_id) == ("correction", told.id)
-    assert [mail for mail, _ in who(world, fix)] == ["1", "3", "4", "5", "6"]
-    assert sums(world, told, "sms") == {"held": 6}
-
-
-def test_an_operator_retracts_and_is_told_who_must_be_corrected(world):
-    raw = facts.read_file(EXAMPLES / "outage-update" / "example.toml")
-    facts.set_facts(world.ctx, world.operator, world.incident, raw)
-    world.clock.pass_by(1)
-    told = released(world, first(world, facts={}))
-    world.drain("email")
-    done = facts.retract_fact(world.ctx, world.operator, world.incident, "summary", "it was not true")
-    assert ([one.ref for one in done.told_by], done.drafts) == ([told.ref], ())
