@@ -67,8 +67,8 @@ def _doubt(tx: Any, ctx: Context, anchor: dict[str, Any] | None) -> str | None:
     if site and known and site != known:
         return "This database was copied from another server."
     if anchor is None:
-        lone = not site and meta.has_live_attempts(tx)
-        return "The ledger has sent before, but its anchor is not on this machine." if lone else None
+        lone = not site and meta.has_gone_live(tx)
+        return "The ledger has sent before, or was about to, but its anchor is not on this machine." if lone else None
     if int(anchor["epoch"]) > int(meta.get(tx, "epoch") or 1):
         return "The ledger is from before the last release of a hold."
     if int(anchor["attempt"]) > meta.last_attempt(tx):

@@ -17,6 +17,7 @@ from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Policy
 from dispatcher.model.rendition import Rendition
 from dispatcher.rehearsal.stage import PROCESSES, Stage
+from dispatcher.services import hold
 from tests.faults.proxy import Proxy
 
 LEASE, GRACE, TIMEOUT, SETTLE = 4, 1, 1.5, 3
@@ -135,6 +136,7 @@ class Arena(Stage):
         release_in=0.0, mode="drill",
     ):  # fmt: skip
         """Plan and release a broadcast to invented people, through the real planner; its id."""
+        hold.guard(self.ctx)  # as `send` does
         now = to_ms(self.ctx.clock.now())
         kinds = [Channel(c) for c in channels]
         names = {Channel.EMAIL: ("sendgrid",), Channel.SMS: ("twilio",), Channel.SOCIAL: ("x",)}

@@ -74,6 +74,6 @@ def customers(arena):
     """An audience called customers, and an incident to tell them about."""
     write_list(arena.folder / "people.csv", PEOPLE, 5)
     run(arena, "audience", "import", "people.csv", "--into", "customers", "--confirm-rows", PEOPLE, "--as", "Ana")
-    opened = ("incident", "open", "Orders stopped", "--severity", "critical", "--next-update", "in 2h", "--as", "Ana")
+    opened = ("incident", "open", "Orders stopped", "--severity", "minor", "--next-update", "in 40m", "--as", "Ana")
     run(arena, *opened)
     run(arena, "fact", "set", INCIDENT, "--facts", EXAMPLE, "--as", "Ana")

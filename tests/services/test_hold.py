@@ -160,3 +160,17 @@ def test_drains_of_a_held_ledger_report_nothing(home):
     world, _, _ = _restore(home)
     done = asyncio.run(dispatch.drain(world.ctx, "email", seconds=1e9))
     assert (done.batches, done.deliveries, done.more) == (0, 0, False)
+
+
+def test_a_copy_taken_between_release_and_first_call_is_held(home, tmp_path):
+    world, _, _ = _world(home)
+    world.audience(30)
+    world.release(world.broadcast(["email"], {"email": ["mail"]}, mode="live"))
+    world.ctx.ledger.close()
+    second = tmp_path / "second"
+    second.mkdir()
+    _copy(home / LEDGER, second / LEDGER)
+    world, mail, _ = _world(second)
+    world.drain("email")
+    assert mail.calls == []
+    assert "anchor is not on this machine" in hold.reason(world.ctx)

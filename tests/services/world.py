@@ -16,7 +16,7 @@ from dispatcher.model.outcome import Accepted, OutcomeUnknown
 from dispatcher.model.person import Level, Person, Role
 from dispatcher.model.rendition import Rendition
 from dispatcher.provider import ProviderSettings
-from dispatcher.services import dispatch
+from dispatcher.services import dispatch, hold
 from dispatcher.services.context import Account
 from dispatcher.settings import Settings
 
@@ -135,6 +135,7 @@ class World:
         return made
 
     def release(self, broadcast, *, after=0):
+        hold.guard(self.ctx)  # as `send` does, so that a ledger with a release always has its anchor
         now = to_ms(self.clock.now()) + after * 1000
         with self.ctx.ledger.write() as tx:
             found = broadcasts.get(tx, broadcast)
