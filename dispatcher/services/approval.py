@@ -14,7 +14,7 @@ from dispatcher.model.rendition import Rendition
 from dispatcher.model.states import BroadcastState
 from dispatcher.model.template import Template
 from dispatcher.people import Right, door_of, require, require_second_person
-from dispatcher.services import checking, codes, overriding, readership, sign_off, waves
+from dispatcher.services import asking_for_yes, checking, codes, overriding, readership, sign_off, waves
 from dispatcher.services.context import Context
 from dispatcher.services.digests import digest, require_unaltered
 
@@ -58,7 +58,7 @@ def _ask(ctx: Context, tx: Tx, broadcast: Broadcast, result: checking.CheckResul
     approvals.ask(tx, broadcast.id, broadcast.digest or "", result.basis, found, now, due)
     reachable = [one for one in sign_off.approvers(tx, broadcast) if one.email or one.phone]
     if ctx.settings.approval.tell_approvers and reachable:
-        sign_off.tell_that_it_waits(ctx, tx, reachable, broadcast, "ask")
+        asking_for_yes.tell_that_it_waits(ctx, tx, reachable, broadcast, "ask")
 
 
 def approve(ctx: Context, actor: Person, ref: str, *, seen: str = "") -> Broadcast:

@@ -4,15 +4,17 @@ import dataclasses
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dispatcher.compose.brief import Brief
 from dispatcher.ledger import approvals
 from dispatcher.ledger.broadcasts import canonical
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.template import Template
+
+if TYPE_CHECKING:
+    from dispatcher.compose.brief import Brief
 
 LEVELS = ("error", "warning", "info")
 _MOVING = ("as_of", "nonce", "code", "facts", "latest_update_at", "previous")
@@ -61,7 +63,7 @@ class Finding:
         return cls(level=plain.pop("severity"), **plain)
 
 
-def basis(template: Template, brief: Brief) -> str:
+def basis(template: Template, brief: "Brief") -> str:
     """The mark of a text but for its clock: template, facts, organisation, channels, languages, promise."""
     said = sorted(
         ([name, locale or "", fact.value, fact.state] for (name, locale), fact in brief.facts.items()),

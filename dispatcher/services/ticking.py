@@ -8,6 +8,7 @@ from dispatcher.model.clock import to_ms
 from dispatcher.model.states import BroadcastState, ControlState
 from dispatcher.services import (
     asking,
+    asking_for_yes,
     clockwatch,
     codes,
     hold,
@@ -15,7 +16,6 @@ from dispatcher.services import (
     outward,
     reconciling,
     reminders,
-    sign_off,
     signals,
     status_tree,
     succession,
@@ -43,7 +43,7 @@ def tick(ctx: Context) -> None:
     _mark_late(ctx, now)
     _fall_back(ctx, now)
     _finish(ctx, now)
-    sign_off.pass_on(ctx, now)
+    asking_for_yes.pass_on(ctx, now)
     marketing.pause_running(ctx, now)
     _go_on(ctx, now)
     codes.give_back(ctx, now)
