@@ -28,6 +28,7 @@ NOUNS = {
     "reminder": ("dispatcher.cli.reminder", "What is owed to whom: list, snooze, ack, hand over, rota."),
     "broadcast": ("dispatcher.cli.broadcast", "Draft, check, approve, send and account for a message."),
     "preapproval": ("dispatcher.cli.preapproval", "A yes given in peace, within limits, and its use."),
+    "desk": ("dispatcher.cli.desk", "What waits for you, and one key to do it."),
     "signal": ("dispatcher.cli.signal", "Incident tools: their secrets, what they posted, once more."),
     "playbook": ("dispatcher.cli.playbook", "What a signal opens, promises and drafts."),
     "status": ("dispatcher.cli.status", "What the public may read: pages, feeds, JSON."),

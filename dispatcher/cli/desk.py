@@ -1,0 +1,79 @@
+"""`dispatcher desk`: what of the open incidents waits for you, and one key to do it. For the first word, in seconds."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from dispatcher.cli.actor import acting
+from dispatcher.cli.groups import Verb
+from dispatcher.cli.screen import badge, printable, say
+from dispatcher.cli.session import Session, pass_session
+from dispatcher.errors import DispatcherError
+from dispatcher.model.states import BroadcastState
+
+if TYPE_CHECKING:
+    from dispatcher.model.broadcast import Broadcast
+    from dispatcher.model.person import Person
+
+_STEPS = {
+    BroadcastState.DRAFT: "submit",
+    BroadcastState.RETURNED: "submit",
+    BroadcastState.SUBMITTED: "approve",
+}
+QUIT, YES = "q", "y"
+
+
+@click.command("desk", cls=Verb)
+@pass_session
+def command(session: Session) -> None:
+    """Drafts and questions of open incidents: a digit reads one, y submits or approves it, any other key goes back."""
+    actor = acting(session)
+    while True:
+        waiting = _waiting(session)
+        _list(session, waiting)
+        key = click.getchar()
+        if key == QUIT or key in ("\x03", "\x04"):
+            return
+        if key.isdigit() and 0 < int(key) <= len(waiting):
+            _one(session, actor, waiting[int(key) - 1])
+
+
+def _waiting(session: Session) -> "list[Broadcast]":
+    """The newest incident first, at most nine."""
+    from dispatcher.services import incidents
+
+    found = [
+        one
+        for incident in incidents.list_incidents(session.ctx)
+        for one in incidents.show(session.ctx, incident.ref).broadcasts
+    ]
+    return [one for one in found if one.state in _STEPS][:9]
+
+
+def _list(session: Session, waiting: "list[Broadcast]") -> None:
+    lines = [f"{n}  {one.ref} {one.state}: {printable(one.title)}" for n, one in enumerate(waiting, start=1)]
+    say(session, "\n".join(lines) or "Nothing waits.")
+    say(session, f"A digit to read one, any other key to look again, {QUIT} to leave.")
+
+
+def _one(session: Session, actor: "Person", one: "Broadcast") -> None:
+    """Its words as they would go out, then the one key that sends it on its way."""
+    from dispatcher.services import approval, checking
+
+    try:
+        _, _, said = checking.renditions_now(session.ctx, one.ref)
+        say(session, f"{badge(one.mode)}\n{one.ref} {printable(one.title)}")
+        for rendition in said:
+            text = rendition.parts.get("text") or "\n".join(rendition.posts)
+            say(session, f"\n{rendition.channel} ({rendition.locale})\n{printable(text, lines=True)}")
+        step = _STEPS[one.state]
+        say(session, f"\n{YES} to {step} it as {actor.name}, any other key to go back.")
+        if click.getchar() != YES:
+            return
+        if step == "submit":
+            done = approval.submit(session.ctx, actor, one.ref)
+        else:
+            done = approval.approve(session.ctx, actor, one.ref, seen=one.digest or "")
+        say(session, f"{done.ref} is {done.state}.\n")
+    except DispatcherError as error:
+        say(session, "\n".join(part for part in (error.what, error.why, *error.mend) if part))

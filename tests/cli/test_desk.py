@@ -1,0 +1,59 @@
+"""The desk: from a draft to an approved first word by two people, and how many keys that takes."""
+
+import click
+import pytest
+
+
+@pytest.fixture
+def keys(monkeypatch):
+    """Presses these keys in turn; counts them."""
+    pressed = []
+
+    def press(words):
+        waiting = list(words)
+
+        def one():
+            pressed.append(waiting[0])
+            return waiting.pop(0)
+
+        monkeypatch.setattr(click, "getchar", one)
+        return pressed
+
+    return press
+
+
+def state(run):
+    return run("broadcast", "show", "B-1", "--json").json["state"]
+
+
+def test_the_first_word_is_approved_by_two_people_in_eight_keys_or_fewer(drafted, keys):
+    keys("1yq")
+    written = drafted("desk", "--as", "Ana")
+    assert written.code == 0, written.err
+    assert "B-1 is submitted." in written.err
+    count = keys("1yq")
+    agreed = drafted("desk", "--as", "Ben")
+    assert "B-1 is approved." in agreed.err
+    assert state(drafted) == "approved"
+    assert len(count) <= 8, f"{len(count)} keys"
+
+
+def test_the_words_are_read_before_anything_is_done_and_another_key_goes_back(drafted, keys):
+    keys("1n9q")
+    looked = drafted("desk", "--as", "Ana")
+    assert "sms (en)" in looked.err
+    assert state(drafted) == "draft"
+
+
+def test_nobody_approves_their_own_words_here_either(drafted, keys):
+    keys("1yq")
+    drafted("desk", "--as", "Ana")
+    keys("1yq")
+    refused = drafted("desk", "--as", "Ana")
+    assert "may not approve" in refused.err
+    assert state(drafted) == "submitted"
+
+
+def test_an_empty_desk_says_so(staffed, keys):
+    keys("xq")
+    assert "Nothing waits." in staffed("desk", "--as", "Ana").err
