@@ -16,7 +16,7 @@ from dispatcher.model.fact import ServiceState
 from dispatcher.model.incident import Phase
 from dispatcher.model.kinds import Severity
 from dispatcher.reporting.public.publication import Publication, PublicIncident, Update
-from dispatcher.reporting.public.wording import plain
+from dispatcher.reporting.public.wording import clean, plain
 
 STATES: Mapping[str, str] = {
     "investigating": "investigating",
@@ -104,7 +104,7 @@ def _components(publication: Publication) -> list[dict[str, Any]]:
 def _component(publication: Publication, name: str, state: ServiceState, at: datetime, position: int) -> dict[str, Any]:
     return {
         "id": _component_id(name),
-        "name": name,
+        "name": clean(name),
         "status": COMPONENT[state],
         "created_at": _instant(at),
         "updated_at": _instant(at),
@@ -128,7 +128,7 @@ def _incident(publication: Publication, one: PublicIncident) -> dict[str, Any]:
     over = one.over_at
     return {
         "id": one.ref,
-        "name": one.name(own),
+        "name": clean(one.name(own)),
         "status": state_of(one.phase),
         "created_at": _instant(one.began_at),
         "updated_at": _instant(one.changed_at),
