@@ -152,7 +152,7 @@ def update(ctx: Context, actor: Person, ref: str, change: Change) -> Incident:
             promises.resolved(ctx, tx, changed)
         if "visibility" in values or "severity" in values:
             promises.begin(ctx, tx, changed)
-        return changed
+        return incidents.get(tx, incident.id)
 
 
 def promise(

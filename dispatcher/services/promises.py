@@ -119,12 +119,21 @@ def suggest(ctx: Context, tx: Tx, incident: Incident, circle: Circle) -> datetim
 
 
 def begin(ctx: Context, tx: Tx, incident: Incident) -> None:
-    """The clocks of a new incident: who may hear of it, hears the first word within the cadence. These are our own
-    targets; nobody was promised anything yet."""
-    for circle in _HEARS[incident.visibility]:
+    """The clocks of an incident as visible as it is now: who may hear of it, hears the first word within the cadence.
+
+    These are our own targets; nobody was promised anything yet. Who may not hear of it any more is owed nothing.
+    """
+    now, hears = ctx.clock.now(), _HEARS[incident.visibility]
+    for clock, running in rows.running(tx, incident.id, lock=True).items():
+        if clock in set(Circle) - set(hears):
+            rows.settle(tx, running.id, PromiseState.DROPPED, to_ms(now))
+            if clock == Circle.CUSTOMERS:
+                incidents.change(tx, incident.id, next_update_at=None)
+    begun = {one.clock for one in rows.of(tx, incident.id) if one.state is not PromiseState.DROPPED}
+    for circle in hears:
         span = cadence.first_word(ctx, incident, circle)
-        if span is not None and circle not in rows.running(tx, incident.id):
-            _start(ctx, tx, incident, circle, incident.opened_at + span, incident.opened_at, kind=PromiseKind.TARGET)
+        if span is not None and circle not in begun:
+            _start(ctx, tx, incident, circle, now + span, now, kind=PromiseKind.TARGET)
 
 
 def make(

@@ -104,6 +104,20 @@ def test_who_may_not_hear_of_it_has_no_clock(world, ana, visibility, circles):
         assert set(rows.running(tx, 1)) == circles
 
 
+def test_clocks_follow_the_visibility_and_never_begin_twice(world, ana):
+    opened(world, ana, severity=Severity.CRITICAL, next_update_at=world.clock.now() + minutes(20))
+    narrowed = service.update(world.ctx, ana, "INC-1", Change(visibility=Visibility.INTERNAL))
+    assert narrowed.next_update_at is None
+    with world.ctx.ledger.read() as tx:
+        assert set(rows.running(tx, 1)) == {"employees", "executives"}
+    world.clock.pass_by(600)
+    service.update(world.ctx, ana, "INC-1", Change(visibility=Visibility.PUBLIC))
+    assert clock(world)[-1] == (PromiseState.OPEN, world.clock.now() + minutes(5))
+    say(world, template="full-restoration")
+    service.update(world.ctx, ana, "INC-1", Change(severity=Severity.MAJOR))
+    assert states(world)[-1] is PromiseState.KEPT, "a clock that ended is not begun by another severity"
+
+
 @pytest.mark.parametrize(
     ("age", "span"),
     [
