@@ -131,6 +131,7 @@ def _prepare(ctx: Context, claim: Claim, choice: Choice) -> Work | None:
     return Work(
         claim, rendition, account, by_seq, mark, gone, cut(rows, size, alone), _sealer(ctx, claim),
         1 if claim.careful or choice.probing else _window(ctx, account), _units(account, rendition, rows), parts,
+        patience=1 if choice.probing else ctx.settings.dispatch.breaker.failures,
     )  # fmt: skip
 
 

@@ -43,7 +43,7 @@ log = get(__name__)
 
 @dataclass(slots=True)
 class Work:
-    """A batch at hand and what has become of it so far."""
+    """A batch at hand and what has become of it so far. `patience`: failures in a row after which it is given back."""
 
     claim: Claim
     rendition: Rendition
@@ -64,6 +64,8 @@ class Work:
     went: int = 0
     halted: bool = False
     lost: bool = False
+    patience: int = 5
+    failures: int = 0
 
 
 async def hand_over(ctx: Context, work: Work, halting: Callable[[], bool]) -> None:
@@ -131,6 +133,9 @@ def _follow_up(work: Work, one: Finished) -> None:
     sample = one.outcomes[0]
     if one.stale:
         return
+    # An account that fails again and again is left alone at once: each further call could cost another unknown.
+    work.failures = work.failures + 1 if isinstance(sample, (NotSent, OutcomeUnknown)) else 0
+    work.halted = work.halted or work.failures >= work.patience
     if len(one.seqs) > 1 and all(isinstance(o, Rejected) and o.isolate for o in one.outcomes):
         half = len(one.seqs) // 2
         work.again.update(one.seqs)

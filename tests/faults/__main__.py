@@ -64,6 +64,7 @@ TESTS = (
     Tests("T16", "clock steps and daylight saving", "tests/faults/test_clock.py", 15),
     Tests("T16b", "a real beat over a change of clocks", "tests/faults/test_faketime.py", 120),
     Tests("T16c", "reminders under any clock and beat", "tests/services/test_reminders.py", 60),
+    Tests("T19c", "an outage in the middle of a batch", "tests/faults/test_outage.py", 10),
     Tests("T22", "events in any order, any number of times", "tests/faults/test_fold.py", 300),
     Tests("T22b", "several copies of one delivery", "tests/faults/test_copies.py", 40),
     Tests("T23", "signatures with a bit flipped", "tests/faults/test_signatures.py", 20),

@@ -11,7 +11,7 @@ import psutil
 
 from dispatcher.embedded.broker import Broker
 from dispatcher.embedded.procfile import parse
-from dispatcher.ledger import broadcasts, controls, counts, planning, suppressions
+from dispatcher.ledger import audiences, broadcasts, controls, counts, planning, suppressions
 from dispatcher.model.broadcast import Plan
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Policy
@@ -143,7 +143,9 @@ class Arena(Stage):
         accounts, sizes = {c: names[c] for c in kinds}, dict.fromkeys(kinds, size)
         plan = Plan(tuple(kinds), accounts, sizes, expires, dict.fromkeys(kinds, policy))
         with self.ctx.ledger.write() as tx:
-            version = int(tx.scalar("SELECT coalesce(max(version_id), 0) + 1 FROM recipient"))
+            version = audiences.open_version(
+                tx, "people", fields=[], source="test", region="", imported_by=None, now=now
+            ).id
             tx.insert(
                 "recipient",
                 ("version_id", "rid", "email", "phone", "locale", "fields"),
@@ -152,6 +154,7 @@ class Arena(Stage):
                     for i in range(1, people + 1)
                 ),
             )
+            audiences.seal(tx, version)
             gone = [
                 suppressions.Wanted(Channel.EMAIL, f"p{i}@example.com", "all", "opt_out")
                 for i in range(1, OPTED_OUT + 1)
