@@ -14,7 +14,7 @@ from dispatcher.model.rendition import Rendition
 from dispatcher.model.states import BroadcastState
 from dispatcher.model.template import Template
 from dispatcher.people import Right, door_of, require, require_second_person
-from dispatcher.services import asking_for_yes, checking, codes, overriding, readership, sign_off, waves
+from dispatcher.services import asking_for_yes, checking, codes, notices, overriding, readership, sign_off, waves
 from dispatcher.services.context import Context
 from dispatcher.services.digests import digest, require_unaltered
 
@@ -22,6 +22,7 @@ from dispatcher.services.digests import digest, require_unaltered
 def submit(ctx: Context, actor: Person, ref: str) -> Broadcast:
     """Render, expand the audience, cut batches, take the digest. Refused while a check blocks it."""
     require(actor, Right.SUBMIT)
+    notices.prepare(ctx)
     return freeze(ctx, actor, ref, _ask)
 
 

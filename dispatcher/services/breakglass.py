@@ -27,6 +27,7 @@ def break_glass(ctx: Context, actor: Person, ref: str, reason: str, *, seen: str
         require(actor, Right.SEND)
     if not reason.strip():
         raise Refused("A reason is missing.", mend="--reason TEXT")
+    notices.prepare(ctx)
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
         broadcast = approval.submitted(tx, ref)

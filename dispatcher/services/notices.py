@@ -5,8 +5,14 @@ from collections.abc import Iterable
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.person import Person
-from dispatcher.services import staff
+from dispatcher.services import hold, staff
 from dispatcher.services.context import Context
+
+
+def prepare(ctx: Context) -> None:
+    """To be called before a transaction that tells: a notice is released in it, and the anchor must stand before that,
+    else the ledger would look like a lost copy of one that has sent."""
+    hold.guard(ctx)
 
 
 def tell(
