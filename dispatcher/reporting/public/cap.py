@@ -58,7 +58,7 @@ def _message(
     for text in update.texts:
         words = languages[_spoken(text.locale, languages)]
         _info(alert, publisher, one, update, text.locale, words)
-    return b'<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(alert, encoding="utf-8") + b"\n"
+    return b'<?xml version="1.0" encoding="utf-8"?>\n' + bytes(ET.tostring(alert, encoding="utf-8")) + b"\n"
 
 
 def _info(

@@ -93,8 +93,8 @@ def chosen(languages: Mapping[str, Words], accepted: str) -> Words:
     for part in accepted[:1000].split(","):
         tag, _, weight = part.partition(";")
         wanted.append((_weight(weight), tag.strip().lower()))
-    for weight, tag in sorted(wanted, key=lambda pair: -pair[0]):
-        if weight > 0 and (found := languages.get(tag) or languages.get(tag.split("-")[0])):
+    for share, tag in sorted(wanted, key=lambda pair: -pair[0]):
+        if share > 0 and (found := languages.get(tag) or languages.get(tag.split("-")[0])):
             return found
     return next(iter(languages.values()))
 
