@@ -134,7 +134,7 @@ def _mail(frame: Frame, measures: Mapping[str, Measure]) -> str:
         views += _view("images off", _SOURCE.sub(r"\1", _palette(html, *_MAIL_VIEWS[0])), name)
     else:
         views += "<p>It has no pictures: with images off it looks the same.</p>"
-    text = f'<div class="view"><h4>text</h4><pre class="plain" lang="{escape(frame.locale)}" dir="auto">'
+    text = f'<div class="view"><h4>text</h4><pre class="plain" tabindex="0" lang="{escape(frame.locale)}" dir="auto">'
     return (
         f"{_inbox(frame.parts['subject'], html)}{_meter(measures['subject'])}"
         f'<div class="views">{views}{text}{escape(frame.parts["text"])}</pre></div></div>{_meter(measures["html"])}'
