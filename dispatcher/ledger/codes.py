@@ -136,13 +136,16 @@ def add(tx: Tx, pool_id: int, words: Sequence[str]) -> None:
 
 def bind(tx: Tx, broadcast_id: int, pool_id: int, people: int) -> int:
     """One code each for everybody whom the plan may tell, the longest unused ones first; how many got one."""
+    # Two numbered lists laid over each other: SQLite would join them row by row.
     bound = tx.change(
-        "INSERT INTO code_binding (broadcast_id, rid, pool_id, no)"
-        " SELECT :b, p.rid, :p, f.no FROM (SELECT rid, row_number() OVER (ORDER BY rid) AS place FROM"
-        " (SELECT DISTINCT rid FROM delivery WHERE broadcast_id = :b AND rid > 0 AND state IN (0, 2)) one) p"
-        " JOIN (SELECT c.no, row_number() OVER (ORDER BY c.returned_at, c.no) AS place FROM code c"
-        " WHERE c.pool_id = :p AND NOT EXISTS (SELECT 1 FROM code_binding k WHERE k.pool_id = c.pool_id"
-        " AND k.no = c.no AND k.released_at IS NULL) ORDER BY c.returned_at, c.no LIMIT :n) f ON f.place = p.place",
+        "INSERT INTO code_binding (broadcast_id, rid, pool_id, no) SELECT :b, max(x.rid), :p, max(x.no) FROM"
+        " (SELECT row_number() OVER (ORDER BY one.rid) AS place, one.rid, NULL AS no FROM"
+        " (SELECT DISTINCT rid FROM delivery WHERE broadcast_id = :b AND rid > 0 AND state IN (0, 2)) one"
+        " UNION ALL SELECT row_number() OVER (ORDER BY f.returned_at, f.no), NULL, f.no FROM"
+        " (SELECT c.no, c.returned_at FROM code c WHERE c.pool_id = :p AND NOT EXISTS (SELECT 1 FROM code_binding k"
+        " WHERE k.pool_id = c.pool_id AND k.no = c.no AND k.released_at IS NULL)"
+        " ORDER BY c.returned_at, c.no LIMIT :n) f) x"
+        " GROUP BY x.place HAVING max(x.rid) IS NOT NULL AND max(x.no) IS NOT NULL",
         b=broadcast_id, p=pool_id, n=people,
     )  # fmt: skip
     tx.change(

@@ -75,6 +75,8 @@ def _add(
         picks[column] = f"CASE WHEN max(CASE WHEN b.channel IN ({among}) THEN 1 END) = 1 THEN max(r.{column}) END"
         if not sources:
             picks[column] = "NULL"
+    if not tx.is_sqlite:
+        tx.change("SET LOCAL work_mem = '128MB'")  # or the list of who is in it already would be read for each row
     wanted = ", ".join(str(int(state)) for state in states)
     held = ", ".join(str(int(state)) for state in HELD)
     tx.change(
@@ -86,19 +88,16 @@ def _add(
         " JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = d.rid"
         " JOIN control c ON c.broadcast_id = o.id AND c.channel = b.channel"
         f" WHERE o.id = :b AND d.state IN ({wanted}) AND (d.state NOT IN ({held}) OR c.state IN {_GOES_ON})"
-        f" GROUP BY r.rid) f{_known('email')}{_known('phone')}"
-        " WHERE (f.email IS NOT NULL OR f.phone IS NOT NULL)"
-        " AND known_email.address IS NULL AND known_phone.address IS NULL",
+        " GROUP BY r.rid) f WHERE (f.email IS NOT NULL OR f.phone IS NOT NULL)"
+        f" AND {_unknown('email')} AND {_unknown('phone')}",
         v=version_id, b=source, base=_last_rid(tx, version_id),
     )  # fmt: skip
 
 
-def _known(column: str) -> str:
-    """A join that finds who is in the new version already. One a column: together they would be no equality."""
-    return (
-        f" LEFT JOIN (SELECT {column} AS address FROM recipient WHERE version_id = :v AND {column} IS NOT NULL)"
-        f" known_{column} ON known_{column}.address = f.{column}"
-    )
+def _unknown(column: str) -> str:
+    """Whether nobody in the new version has this address yet: a look into a list that is made once."""
+    held = f"SELECT k.{column} FROM recipient k WHERE k.version_id = :v AND k.{column} IS NOT NULL"
+    return f"(f.{column} IS NULL OR f.{column} NOT IN ({held}))"
 
 
 def _last_rid(tx: Tx, version_id: int) -> int:
