@@ -268,6 +268,8 @@ def search(first, count, *, enough=1, seconds=3600.0):
             if wrong := simulation.run(seed):
                 bad[seed] = wrong[:5]
                 print(f"seed {seed}: {wrong[0]}", file=sys.stderr, flush=True)
+            if played % 50 == 0:
+                print(f"{played} of {count} seeds, {len(bad)} bad", file=sys.stderr, flush=True)
             if len(bad) >= enough or time.monotonic() - began > seconds:
                 break
     return {
