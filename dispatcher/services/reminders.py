@@ -18,7 +18,7 @@ from dispatcher.model.incident import Incident
 from dispatcher.model.person import Person
 from dispatcher.model.promise import Promise, PromiseKind, Reminder, ReminderState, reminder_id
 from dispatcher.people import PROGRAM, Right, may, require
-from dispatcher.services import promises, staff
+from dispatcher.services import hold, promises, staff
 from dispatcher.services.context import Context
 
 
@@ -32,7 +32,9 @@ class Nudge:
 
 
 def run(ctx: Context, now: int) -> int:
-    """Hear words that were said, note what is broken, tell what is due; how many notices went out."""
+    """Hear words that were said, note what is broken, tell what is due; how many notices went out. On hold: none."""
+    if hold.guard(ctx):
+        return 0
     promises.hear(ctx, now)
     promises.miss(ctx, now)
     with ctx.ledger.read() as tx:
@@ -43,7 +45,7 @@ def run(ctx: Context, now: int) -> int:
     for one in told:
         if one is not None:
             staff.ring(ctx, one)
-    return len(told)
+    return sum(1 for one in told if one is not None)
 
 
 def listing(ctx: Context, *, incident: str = "", ended_too: bool = False) -> list[Reminder]:
@@ -100,6 +102,7 @@ def hand_over(ctx: Context, actor: Person, ref: str, to: Person) -> Reminder:
     if not may(to, Right.INCIDENT):
         raise Refused(f"{to.name} may not work on incidents.", mend="Hand it to an author or an operator.")
     now = ctx.clock.now()
+    hold.guard(ctx)
     with ctx.ledger.write() as tx:
         found, promise = _at_hand(tx, ref)
         rows.change(tx, promise.id, holder_id=to.id, acked_at=None)

@@ -20,6 +20,7 @@ from dispatcher.model.person import Person
 from dispatcher.model.rendition import Rendition
 from dispatcher.model.states import BroadcastState, ControlState
 from dispatcher.people import PROGRAM, Right, may
+from dispatcher.services import hold
 from dispatcher.services.context import Context
 
 TEMPLATE = "staff-notice"
@@ -82,6 +83,7 @@ class Small:
 
 def tell(ctx: Context, people: Iterable[Person], notice: Notice) -> Told | None:
     """Tell these persons now; None where this occasion has been told already, or nobody is named."""
+    hold.guard(ctx)
     with ctx.ledger.write() as tx:
         told = tell_in(tx, ctx, people, notice)
     if told is not None:
@@ -90,7 +92,10 @@ def tell(ctx: Context, people: Iterable[Person], notice: Notice) -> Told | None:
 
 
 def tell_in(tx: Tx, ctx: Context, people: Iterable[Person], notice: Notice) -> Told | None:
-    """The same inside a transaction of the caller's, who rings afterwards (`ring`); the tick does in any case."""
+    """The same inside a transaction of the caller's, who rings afterwards (`ring`); the tick does in any case.
+
+    `hold.guard` comes before that transaction: the anchor stands before anything is released.
+    """
     wanted = list(dict.fromkeys(person for person in people if person.active))
     key = f"staff:{notice.key}" if notice.key else None
     if not wanted or (key and broadcasts.by_request_key(tx, key)):
