@@ -23,6 +23,6 @@ def release(ctx: Context, tx: Tx, broadcast: Broadcast, at: datetime) -> Broadca
 
 def ring_what_is_due(ctx: Context, broadcast: Broadcast, now: datetime) -> None:
     """Ring at once what is due at once; the tick rings the rest."""
-    if broadcast.release_at is not None and broadcast.release_at <= now:
+    if broadcast.release_at is not None and to_ms(broadcast.release_at) <= to_ms(now):
         for channel in broadcast.plan.channels:
             ctx.doorbell.ring(channel)
