@@ -1,5 +1,8 @@
 """How many calls of an account may be under way in this process: one more a round, half when the vendor throttles.
 
+Until a vendor has throttled for the first time each answer makes room for one more, so that a slow vendor that bears
+the account's whole limit is given it after one round and not after fifty.
+
 Twilio limits concurrency per account, not rate, and says so only by answering 429; additive increase and multiplicative
 decrease finds the limit and shares it fairly between processes that know nothing of each other.
 """
@@ -36,7 +39,7 @@ class Concurrency:
                 window.size, window.shrunk_at, window.answered = max(1.0, window.size / 2), now, 0
             return
         window.answered += 1
-        if window.answered >= window.size:
+        if window.answered >= window.size or window.shrunk_at == float("-inf"):
             window.size, window.answered = min(float(ceiling), window.size + 1), 0
 
     def _window(self, account: str, ceiling: int) -> _Window:

@@ -19,11 +19,8 @@ from dispatcher.policy.retry import wait_seconds
 from dispatcher.services import asking, codes, hold, measuring, reconciling, routing, tampering, unsubscribes
 from dispatcher.services.context import Account, Context
 from dispatcher.services.envelopes import Sealer
-from dispatcher.services.handover import Work, cut, hand_over
+from dispatcher.services.handover import LANES, Work, cut, hand_over, window_of
 from dispatcher.services.routing import Choice
-
-LANES = 2
-"""Batches worked on at once, so that the last calls of one overlap the first of the next."""
 
 log = get(__name__)
 
@@ -128,9 +125,10 @@ def _prepare(ctx: Context, claim: Claim, choice: Choice) -> Work | None:
     rows = codes.filled(rows, bound)
     by_seq = {row.seq: row for row in rows}
     size = _request_size(claim, account)
+    one_by_one = claim.careful or choice.probing
     return Work(
         claim, rendition, account, by_seq, mark, gone, cut(rows, size, alone), _sealer(ctx, claim),
-        1 if claim.careful or choice.probing else _window(ctx, account), _units(account, rendition, rows), parts,
+        1 if one_by_one else window_of(ctx, account), _units(account, rendition, rows), parts, alone=one_by_one,
         patience=1 if choice.probing else ctx.settings.dispatch.breaker.failures,
     )  # fmt: skip
 
@@ -140,10 +138,6 @@ def _units(account: Account, rendition: Rendition, rows: Sequence[Row[Any]]) -> 
     if account.channel is not Channel.SMS or not account.settings.spend_cap:
         return 1
     return max((measuring.text_parts(rendition, row.fields) for row in rows), default=1)
-
-
-def _window(ctx: Context, account: Account) -> int:
-    return max(1, ctx.concurrency.size(account.name, account.settings.in_flight) // LANES)
 
 
 def _request_size(claim: Claim, account: Account) -> int:

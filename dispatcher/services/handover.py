@@ -38,6 +38,9 @@ AWAY_SECONDS = 0.2
 FLUSH_SECONDS = 0.05
 """Outcomes wait this long at most for others to be written with."""
 
+LANES = 2
+"""Batches worked on at once, so that the last calls of one overlap the first of the next."""
+
 log = get(__name__)
 
 
@@ -54,6 +57,7 @@ class Work:
     todo: deque[list[int]]
     sealer: Sealer
     window: int
+    """Calls that may be under way now: this lane's share of the account's window, which moves with the answers."""
     units: int = 1
     parts: dict[int, str] = field(default_factory=dict)
     again: Counter[int] = field(default_factory=Counter)
@@ -64,6 +68,8 @@ class Work:
     went: int = 0
     halted: bool = False
     lost: bool = False
+    alone: bool = False
+    """One call at a time, whatever the account bears: the batch is suspect, or the account is on probation."""
     patience: int = 5
     failures: int = 0
 
@@ -107,6 +113,13 @@ def _feel(ctx: Context, work: Work, one: Finished) -> None:
     account = work.account
     throttled = isinstance(one.outcomes[0], Throttled)
     ctx.concurrency.answered(account.name, account.settings.in_flight, throttled=throttled, now=one.at)
+    if not work.alone:
+        work.window = window_of(ctx, account)
+
+
+def window_of(ctx: Context, account: Account) -> int:
+    """How many calls of an account one lane may have under way."""
+    return max(1, ctx.concurrency.size(account.name, account.settings.in_flight) // LANES)
 
 
 async def _write(ctx: Context, work: Work, finished: Sequence[Finished]) -> None:

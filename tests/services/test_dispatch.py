@@ -353,6 +353,13 @@ def test_the_window_halves_when_throttled_and_grows_again(world):
     assert windows.size("a", 64) == 17
 
 
+def test_a_vendor_that_never_throttled_is_given_the_whole_window_after_one_round(world):
+    windows = world.ctx.concurrency
+    for _ in range(32):
+        windows.answered("a", 64, throttled=False, now=1.0)
+    assert windows.size("a", 64) == 64
+
+
 def test_who_had_enough_promotion_lately_is_left_out_with_the_reason(world):
     from dispatcher.ledger import planning
 

@@ -265,9 +265,7 @@ def test_a_drill_is_told_on_this_machine_only(make, receiver):
     assert {one["data"]["mode"] for one in receiver.told} == {"drill"}
 
 
-@pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0x7f.1", "0.0.0.0"]
-)
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0x7f.1", "0.0.0.0"])
 def test_this_machine_is_refused_unless_the_settings_name_it(make, receiver, host):
     port = receiver.server.server_port
     world = make(url=f"http://{host}:{port}/hook", networks="10.0.0.0/8")
