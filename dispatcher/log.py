@@ -158,7 +158,8 @@ class _Logger:
 
         if not structlog.is_configured():  # a command: stdout holds the answer alone, so this goes to stderr
             structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
-        return cast("BoundLogger", structlog.stdlib.get_logger(self._name))
+        made: BoundLogger = structlog.stdlib.get_logger(self._name)
+        return made
 
     def __getattr__(self, method: str) -> Any:
         return getattr(self._real, method)
