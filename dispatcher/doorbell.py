@@ -27,7 +27,7 @@ OUTWARD_QUEUE = "outward"
 TICK_QUEUE = "tick"
 
 QUEUES: tuple[str, ...] = (*(str(channel) for channel in Channel), EVENTS_QUEUE, OUTWARD_QUEUE, TICK_QUEUE)
-"""Every queue there is: one per channel, so that no channel waits behind another; systems that answer slowly have their own."""
+"""Every queue there is: one per channel, so that none waits behind another; systems that answer slowly have theirs."""
 
 REMEMBERED_SECONDS = 0.1
 """A second ring for the same queue within this time is left out."""

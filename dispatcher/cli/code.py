@@ -36,7 +36,7 @@ def as_dict(pool: Any) -> dict[str, Any]:
 @click.option("--budget", default="", metavar="AMOUNT", help="What all codes of the pool may cost together.")
 @click.option("--column", default="", metavar="NAME", help="The column of the codes, if it is not called code.")
 @pass_session
-def import_file(session: Session, file: Path, **how: str) -> None:
+def import_file(session: Session, /, file: Path, **how: str) -> None:
     """Take codes from a CSV or XLSX file, all or none; the same file again adds nothing."""
     from dispatcher.services import codes
 

@@ -297,15 +297,15 @@ def reopen_pool(tx: Tx, pool_id: int) -> None:
     tx.change("UPDATE code_pool SET closed = '' WHERE id = :id", id=pool_id)
 
 
-def wrong_counters(tx: Tx) -> list[tuple[str, str, int, int]]:
-    """Recount from rows: (pool, counter, stored, counted) wherever they differ."""
+def wrong_counters(tx: Tx) -> list[tuple[str, tuple[str, int, int]]]:
+    """Recount from rows: (pool, (counter, stored, counted)) wherever they differ."""
     rows = tx.all(
         "SELECT p.name, p.size, p.bound, (SELECT count(*) FROM code c WHERE c.pool_id = p.id) AS codes,"
         " (SELECT count(*) FROM code_binding k WHERE k.pool_id = p.id AND k.released_at IS NULL) AS live,"
         " (SELECT coalesce(sum(g.bound - g.released), 0) FROM code_grant g WHERE g.pool_id = p.id) AS granted"
         " FROM code_pool p ORDER BY p.name"
     )
-    told = [(r.name, "size", r.size, r.codes) for r in rows]
-    told += [(r.name, "bound", r.bound, r.live) for r in rows]
-    told += [(r.name, "granted", int(r.granted), r.live) for r in rows]
-    return [one for one in told if one[2] != one[3]]
+    told = [(r.name, ("size", r.size, r.codes)) for r in rows]
+    told += [(r.name, ("bound", r.bound, r.live)) for r in rows]
+    told += [(r.name, ("granted", int(r.granted), r.live)) for r in rows]
+    return [(pool, wrong) for pool, wrong in told if wrong[1] != wrong[2]]

@@ -44,5 +44,5 @@ def recount(ctx: Context) -> Recount:
         with ctx.ledger.read() as tx:
             found += [Difference(broadcast_ref(one), *wrong) for wrong in counts.wrong_batches(tx, one)]
     with ctx.ledger.read() as tx:
-        found += [Difference(f"codes of {name}", 0, *wrong) for name, *wrong in codes.wrong_counters(tx)]
+        found += [Difference(f"codes of {pool}", 0, *wrong) for pool, wrong in codes.wrong_counters(tx)]
     return Recount(len(ids), tuple(found))
