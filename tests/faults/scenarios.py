@@ -82,7 +82,7 @@ def _through(scenario, arena, dice, hits, people, blows):
     arena.vendors.control.drained(30)
     time.sleep(1.5)
     seen = sampler.end()
-    found = verdict_of(arena, made, seen, finished=over)
+    found = verdict_of(arena, made, seen, finished=over, asked=scenario.settles)
     _tell(found, hits, weather)
     found.told, wrong = last(arena, made) if last else ("", "")
     found.note = f"{found.note} {wrong}".strip()

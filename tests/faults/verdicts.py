@@ -79,8 +79,9 @@ class Verdict:
         return "".join(parts)
 
 
-def verdict_of(arena, broadcast, seen=None, *, finished=True):
-    """Count everybody once more, by the vendors' record."""
+def verdict_of(arena, broadcast, seen=None, *, finished=True, asked=()):
+    """Count everybody once more, by the vendors' record. On channels `asked` the vendor was asked about everybody
+    unknown: whoever was told must be known by now."""
     tally = judge(arena.vendors.record)
     prefix = f"{arena.ctx.ledger_id}.{broadcast}."
     told = {int(key.removeprefix(prefix)): n for key, n in tally.counts.items() if key.startswith(prefix)}
@@ -94,6 +95,7 @@ def verdict_of(arena, broadcast, seen=None, *, finished=True):
     for row in rows:
         if row.channel != "social":
             _judge(found, DeliveryState(row.state), told.get(row.seq, 0), row.seq in flagged)
+            found.lost += row.channel in asked and row.state == DeliveryState.UNKNOWN and row.seq in told
     found.states = dict(Counter(DeliveryState(row.state).name.lower() for row in rows))
     found.unknown = found.states.get("unknown", 0)
     found.wrong_sums = len(wrong)
