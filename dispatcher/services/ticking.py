@@ -7,6 +7,7 @@ from dispatcher.log import get
 from dispatcher.model.clock import to_ms
 from dispatcher.model.states import BroadcastState, ControlState
 from dispatcher.services import (
+    alarms,
     asking,
     asking_for_yes,
     clockwatch,
@@ -30,7 +31,10 @@ log = get(__name__)
 
 
 def tick(ctx: Context) -> None:
-    """Everything that is due now, each step in a transaction of its own."""
+    """Everything that is due now, each step in a transaction of its own.
+
+    Deliveries come first. What stands around them (`_around`) cannot hold them up: its faults are raised at the end.
+    """
     ensure_accounts(ctx)
     if hold.guard(ctx):
         return
@@ -43,15 +47,30 @@ def tick(ctx: Context) -> None:
     _mark_late(ctx, now)
     _fall_back(ctx, now)
     _finish(ctx, now)
-    asking_for_yes.pass_on(ctx, now)
     marketing.pause_running(ctx, now)
     _go_on(ctx, now)
-    codes.give_back(ctx, now)
-    reminders.run(ctx, now)
-    outward.plan(ctx, now)
+    faults = _around(ctx, now)
     _ring(ctx, now)
-    status_tree.publish_if_due(ctx, now)
     _prune(ctx, now)
+    if faults:
+        raise ExceptionGroup("not everything around the deliveries could be done", faults)
+
+
+def _around(ctx: Context, now: int) -> list[Exception]:
+    faults = []
+    for step in (
+        asking_for_yes.pass_on,
+        codes.give_back,
+        alarms.run,
+        reminders.run,
+        outward.plan,
+        status_tree.publish_if_due,
+    ):
+        try:
+            step(ctx, now)
+        except Exception as error:  # noqa: BLE001 - raised by `tick` once the deliveries have had their turn
+            faults.append(error)
+    return faults
 
 
 def break_leases(ctx: Context, now: int) -> int:
