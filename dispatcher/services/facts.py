@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 
 from dispatcher.compose.factfile import read_fact_file
@@ -31,6 +32,7 @@ _OUT = frozenset(
     }
 )
 _WAITING = frozenset({BroadcastState.SUBMITTED, BroadcastState.APPROVED})
+_STATED = frozenset({FactState.BELIEVED, FactState.CONFIRMED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +93,11 @@ def retract_fact(ctx: Context, actor: Person, ref: str, name: str, reason: str) 
         ]
         if not standing:
             raise NotFound(f"{incident.ref} has no fact {name}.", mend=f"dispatcher fact list {incident.ref}")
+        said = [_since_first_said(tx, incident, fact) for fact in standing]
         taken = [replace(fact, state=FactState.RETRACTED, source=reason.strip()) for fact in standing]
         _put(tx, ctx, actor, incident, sorted(taken, key=lambda fact: fact.locale or ""), "facts retracted")
-        told = _told_by(ctx, tx, incident, standing, _OUT)
-        would = _told_by(ctx, tx, incident, standing, _WAITING)
+        told = _told_by(ctx, tx, incident, said, _OUT)
+        would = _told_by(ctx, tx, incident, said, _WAITING)
         drafts = _corrections(ctx, tx, actor, told) if may(actor, Right.DRAFT) else ()
     return Retraction(tuple(taken), told, drafts, would)
 
@@ -166,6 +169,14 @@ def _corrections(ctx: Context, tx: Tx, actor: Person, told: Iterable[Broadcast])
         for one in told
         if derived.reached_anybody(tx, one.id)
     )
+
+
+def _since_first_said(tx: Tx, incident: Incident, fact: Fact) -> Fact:
+    """The fact with the moment from which it stood with this value, however often it was set anew: what is believed
+    at first and confirmed an hour later was told in between as well."""
+    earlier = [one for one in incidents.history(tx, incident.id, fact.name) if one.locale == fact.locale]
+    run = takewhile(lambda one: one.value == fact.value and one.state in _STATED, reversed(earlier))
+    return replace(fact, set_at=min((one.set_at for one in run if one.set_at), default=fact.set_at))
 
 
 def _told_by(

@@ -3,7 +3,7 @@
 import pytest
 
 from dispatcher.errors import NotPermitted
-from dispatcher.model.kinds import Channel
+from dispatcher.model.kinds import Channel, FactState
 from dispatcher.model.outcome import Accepted, OutcomeUnknown, Rejected
 from dispatcher.services import (
     facts,
@@ -59,6 +59,26 @@ def test_a_retracted_fact_drafts_the_correction_for_those_it_reached(world):
     assert (fix.relation, fix.origin_id) == ("correction", told.id)
     assert [mail for mail, _ in who(world, fix)] == ["1", "3", "4", "5", "6"]
     assert sums(world, told, "sms") == {"held": 6}
+
+
+def test_who_was_told_while_it_was_only_believed_is_corrected_as_well(world):
+    """The same words, believed at first and confirmed later, are one statement; other words before them are not."""
+    example = facts.read_file(EXAMPLES / "outage-update" / "example.toml")
+    raw = {key: value for key, value in example.items() if key[1] is None}
+    facts.set_facts(world.ctx, world.author, world.incident, raw | {("summary", None): "All tills are down."})
+    world.clock.pass_by(60)
+    released(world, first(world, facts={}, channels=(Channel.EMAIL,)))
+    world.drain("email")
+    world.clock.pass_by(60)
+    told = []
+    for state in (FactState.BELIEVED, FactState.CONFIRMED):
+        facts.set_facts(world.ctx, world.author, world.incident, raw, facts.Telling(state))
+        world.clock.pass_by(60)
+        told.append(released(world, first(world, facts={}, channels=(Channel.EMAIL,))))
+        world.drain("email")
+        world.clock.pass_by(60)
+    done = facts.retract_fact(world.ctx, world.author, world.incident, "summary", "it was not true")
+    assert [one.ref for one in done.told_by] == [one.ref for one in told]
 
 
 def test_an_operator_retracts_and_is_told_who_must_be_corrected(world):

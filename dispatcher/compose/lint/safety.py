@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dispatcher.compose.lint.passages import Passage
 from dispatcher.compose.lint.phrases import after, hits, negated, of_swindlers, says, sentences
 from dispatcher.compose.lint.rules import Case, Hit, Weight, each, rule
+from dispatcher.model.template import Profile
 
 
 @rule(
@@ -17,9 +18,13 @@ from dispatcher.compose.lint.rules import Case, Hit, Weight, each, rule
 )  # fmt: skip
 @each
 def no_evidence(passage: Passage, case: Case) -> Iterable[Hit]:
-    """ "No evidence" and its like, unless its paragraph says as of when and that checks go on."""
+    """ "No evidence" and its like, and a flat "no data is affected" while we still look, unless its paragraph says as
+    of when and that checks go on. In a notice of a breach the matrix says what was not taken."""
     severe = case.template.profile.is_breach or passage.target == "press"
-    for sentence, found in sentences(passage, "nothing_found"):
+    claims = [*sentences(passage, "nothing_found")]
+    if case.template.profile is Profile.UPDATE:
+        claims += sentences(passage, "flat_denial")
+    for sentence, found in claims:
         paragraph = " ".join(s.text for s in passage.sentences if s.line == sentence.line)
         dated = says(paragraph, "as_of", passage.language)
         if not (dated and says(paragraph, "still_checking", passage.language)):

@@ -276,6 +276,37 @@ def test_a_language_without_words_is_left_in_peace():
     assert found("L07", mail("Ihre Daten sind sicher.", locale="de")) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "locale"),
+    [
+        ("No customer data is affected.", "en"),
+        ("No data was stolen, and our shops are open.", "en"),
+        ("Your personal details have not been taken.", "en"),
+        ("Aucune donnée de clients n'a été volée.", "fr"),
+        ("Vos données ne sont pas touchées.", "fr"),
+    ],
+)
+def test_a_flat_denial_while_we_still_look_is_told_as_such(text, locale):
+    """While it is investigated nobody can know; a breach notice and a last word say what was confirmed."""
+    assert [weight for weight, _ in found("L06", mail(text, locale=locale), profile=Profile.UPDATE)] == ["warn"]
+    assert found("L06", mail(text, locale=locale), profile=Profile.BREACH) == []
+    assert found("L06", mail(text, locale=locale), profile=Profile.CLOSING) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "As of 14:00 GMT on 3 May no customer data was taken. We are still checking.",
+        "We do not know yet whether customer data was taken.",
+        "Customer data was taken.",
+        "No data centre of ours is affected.",
+        "No data is needed to collect your order.",
+    ],
+)
+def test_a_denial_with_its_time_and_a_question_are_no_flat_denial(text):
+    assert found("L06", mail(text), profile=Profile.UPDATE) == []
+
+
 def test_no_evidence_blocks_in_a_breach_notice_and_warns_elsewhere():
     text = "There is no evidence that data was taken."
     assert found("L06", mail(text)) == [("warn", "no evidence")]
