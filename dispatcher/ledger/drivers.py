@@ -40,6 +40,9 @@ class Driver(Protocol):
     def is_lost(self, connection: Any) -> bool:
         """Whether the connection can no longer be used."""
 
+    def is_clear(self, connection: Any) -> bool:
+        """Whether it is outside any transaction and nothing runs on it."""
+
     def answers(self, connection: Any) -> bool:
         """Ask the other side; worth it only for a connection that has lain about."""
 
@@ -98,6 +101,10 @@ class SQLite:
         """A file does not hang up."""
         return False
 
+    def is_clear(self, connection: Any) -> bool:
+        """Not where even the rollback failed."""
+        return not connection.in_transaction
+
     def answers(self, connection: Any) -> bool:
         """Nor does it fall silent."""
         return True
@@ -125,18 +132,27 @@ class PostgreSQL:
 
     def connect(self) -> Any:
         """A server that falls silent is noticed within half a minute. Our statements are too short to be compiled."""
-        connection = self.module.connect(
-            self._url,
-            connect_timeout=5,
-            keepalives_idle=10,
-            keepalives_interval=5,
-            keepalives_count=3,
-            tcp_user_timeout=30_000,
-            application_name="dispatcher",
-        )
+        connection = self._open()
         connection.execute("SET jit = off")
         connection.commit()
         return connection
+
+    def _open(self) -> Any:
+        try:
+            return self.module.connect(
+                self._url,
+                connect_timeout=5,
+                keepalives_idle=10,
+                keepalives_interval=5,
+                keepalives_count=3,
+                tcp_user_timeout=30_000,
+                application_name="dispatcher",
+            )
+        except self.module.ProgrammingError:  # its words quote the address, with the password in it
+            raise ConfigurationError(
+                "database_url cannot be read as an address.",
+                mend="Write special characters of its password in percent form: %20 for a space, %2F for a slash.",
+            ) from None
 
     def begin(self, connection: Any, *, writing: bool) -> None:
         """psycopg sends BEGIN itself, with the first statement; here is what kind of BEGIN."""
@@ -148,6 +164,10 @@ class PostgreSQL:
     def is_lost(self, connection: Any) -> bool:
         """Whether the server, or the way to it, went away."""
         return bool(connection.closed)
+
+    def is_clear(self, connection: Any) -> bool:
+        """Not where a signal broke in while the server worked: its statement still runs, and no rollback gets past."""
+        return bool(connection.info.transaction_status == self.module.pq.TransactionStatus.IDLE)
 
     def answers(self, connection: Any) -> bool:
         """One round trip."""

@@ -211,7 +211,8 @@ class Ledger:
             yield
         except module.Error as error:
             transient = isinstance(error, (module.OperationalError, module.InterfaceError))
-            raise LedgerFault(error, transient=transient) from error
+            fault = LedgerFault(error, transient=transient)
+            raise fault.with_traceback(error.__traceback__) from None  # a traceback would print the driver's words
 
     def close(self) -> None:
         """Give every connection back."""

@@ -19,13 +19,31 @@ TRUSTED_SECONDS = 1.0
 OLDEST_SECONDS = 1800.0
 
 
+_QUOTING = ("22", "23")
+"""Classes of SQLSTATE (wrong data, a broken rule) whose messages quote values: addresses, names, codes."""
+
+
 class LedgerFault(Exception):
-    """The database refused or failed. `transient`: busy or away, the same work may be tried again from its start."""
+    """The database refused or failed. `transient`: busy or away, the same work may be tried again from its start.
+
+    Its words name rules, tables and columns and quote no row; `orig` is what the driver said.
+    """
 
     def __init__(self, orig: Exception, *, transient: bool) -> None:
-        super().__init__(str(orig))
+        super().__init__(_words(orig))
         self.orig = orig
         self.transient = transient
+
+
+def _words(orig: Exception) -> str:
+    """What went wrong, without the values that PostgreSQL quotes; SQLite quotes none."""
+    state, told = getattr(orig, "sqlstate", None), getattr(orig, "diag", None)
+    if not state or told is None:
+        return str(orig)
+    if not state.startswith(_QUOTING):
+        return str(told.message_primary or orig)
+    places = (told.constraint_name, told.table_name, told.column_name)
+    return " ".join([type(orig).__name__, state, *filter(None, places)])
 
 
 @dataclass(slots=True)
@@ -48,7 +66,8 @@ class Pool:
 
     @contextmanager
     def lent(self) -> Iterator[Any]:
-        """A connection outside any transaction. It is dropped, with those that lie idle, if it was lost meanwhile."""
+        """A connection outside any transaction. It is dropped, with those that lie idle, if it was lost meanwhile;
+        alone, if it came back in the middle of something."""
         if not self._places.acquire(timeout=WAIT_SECONDS):
             raise LedgerFault(TimeoutError("no connection was free"), transient=True)
         try:
@@ -89,6 +108,9 @@ class Pool:
         if self._driver.is_lost(held.connection):
             _hang_up(held)
             self.close()
+            return
+        if not self._driver.is_clear(held.connection):
+            _hang_up(held)
             return
         held.idle_since = time.monotonic()
         with self._lock:

@@ -1,6 +1,8 @@
 """The door to the database: rows by name, faults with a verdict, a pool that gives nothing away and drops what died."""
 
+import signal
 import threading
+import traceback
 
 import pytest
 
@@ -146,6 +148,65 @@ def test_an_idle_connection_that_died_is_found_before_it_is_used(postgres_url, m
     with ledger.write() as tx:
         assert tx.scalar("SELECT pg_backend_pid()") != old
     ledger.close()
+
+
+class _BrokenOff(Exception):
+    """What a handler of a signal raises, in the middle of whatever runs."""
+
+
+def test_a_connection_that_a_signal_broke_off_is_never_lent_again(postgres_url):
+    ledger = Ledger(postgres_url)
+    with ledger.read() as tx:
+        tx.scalar("SELECT 1")
+
+    def break_off(*_):
+        raise _BrokenOff
+
+    before = signal.signal(signal.SIGALRM, break_off)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 2.0)
+        with pytest.raises(_BrokenOff), ledger.write() as tx:
+            tx.scalar("SELECT pg_sleep(600)")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    with ledger.read() as tx:
+        assert tx.scalar("SELECT 1") == 1
+    ledger.close()
+
+
+def test_a_connection_that_comes_back_inside_a_transaction_is_dropped(tmp_path):
+    held = pool.Pool(driver_of(f"sqlite:///{tmp_path}/l.db"))
+    with held.lent() as first:
+        first.execute("BEGIN IMMEDIATE")
+    with held.lent() as second:
+        second.execute("BEGIN IMMEDIATE")
+        second.rollback()
+    assert first is not second
+    held.close()
+
+
+def test_a_fault_quotes_no_value_and_says_where(ledger):
+    with ledger.write() as tx:
+        tx.change("CREATE UNIQUE INDEX one_word ON thing (word)")
+
+    def fail(sql, **values):
+        with pytest.raises(LedgerFault) as told, ledger.write() as tx:
+            tx.change(sql, **values)
+        return "".join(traceback.format_exception(told.value))
+
+    told = fail("INSERT INTO thing (n, word) VALUES (9000, :a), (9001, :a)", a="Carol Example")
+    assert "Carol" not in told
+    assert "tx.change(sql" in told
+    assert ("one_word" if not ledger.is_sqlite else "thing.word") in told
+    if not ledger.is_sqlite:
+        assert "Carol" not in fail("UPDATE thing SET n = CAST(CAST(:a AS text) AS int)", a="Carol Example")
+
+
+def test_an_address_that_cannot_be_read_is_not_repeated():
+    with pytest.raises(ConfigurationError) as told, Ledger("postgresql://u:se cret@127.0.0.1/x").read():
+        pass
+    assert "cret" not in "".join(traceback.format_exception(told.value)).replace("se cret@127", "")
 
 
 def _cut(url, backend):
