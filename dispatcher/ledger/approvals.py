@@ -82,6 +82,15 @@ def decisions(tx: Tx, broadcast_id: int, digest: str, kinds: Iterable[str]) -> S
     )  # fmt: skip
 
 
+def void(tx: Tx, broadcast_id: int) -> None:
+    """Every yes that was said so far is history: it does not come back where an edit leads to the same digest again."""
+    tx.change(
+        "UPDATE approval SET decision = 'void_' || decision"
+        " WHERE broadcast_id = :b AND decision IN ('approve', 'break_glass')",
+        b=broadcast_id,
+    )
+
+
 def set_deputy(tx: Tx, person_id: int, deputy_id: int, away_until: int | None) -> None:
     """Name a deputy, or say anew until when the person is away."""
     tx.change("DELETE FROM deputy WHERE person_id = :p AND deputy_id = :d", p=person_id, d=deputy_id)

@@ -66,9 +66,10 @@ def arm(tx: Tx, lead_id: int) -> int:
 
 
 def disarm(tx: Tx, lead_id: int) -> int:
-    """They were never sent; how many."""
+    """They were never sent; how many. A follower that is out on its way goes on."""
     return tx.change(
-        "UPDATE wave SET state = 'planned', opened_at = NULL WHERE lead_id = :l AND state IN ('waiting', 'open')",
+        "UPDATE wave SET state = 'planned', opened_at = NULL WHERE lead_id = :l AND (state = 'waiting'"
+        " OR (state = 'open' AND coalesce(broadcast_id, :l) = :l))",
         l=lead_id,
     )
 

@@ -16,7 +16,7 @@ from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState
 from dispatcher.people import Right, may, require, require_second_person
-from dispatcher.services import approval, notices, overriding, sign_off
+from dispatcher.services import approval, notices, overriding, sign_off, waves
 from dispatcher.services.context import Context
 from dispatcher.services.digests import require_unaltered
 
@@ -31,7 +31,9 @@ def break_glass(ctx: Context, actor: Person, ref: str, reason: str, *, seen: str
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
         broadcast = approval.submitted(tx, ref)
-        _require_grave(ctx, broadcast)
+        waves.require_alone(tx, broadcast, "break-glass")
+        for one in (broadcast, *(broadcasts.get(tx, number) for number in waves.followers(tx, broadcast))):
+            _require_grave(ctx, one)
         require_second_person(actor, broadcasts.editors(tx, broadcast.id))
         bound = require_unaltered(tx, broadcast)
         approval.require_seen(broadcast, bound, seen)
@@ -55,6 +57,7 @@ def _let_go(ctx: Context, tx: Tx, broadcast: Broadcast, bound: str, now: int) ->
     if left := ", ".join(dict.fromkeys(one.code for one in overriding.open_warnings(tx, broadcast))):
         reasons += f" (open warnings: {left})"
     broadcasts.move(tx, broadcast, BroadcastState.APPROVED, approved_at=now)
+    waves.approve_followers(tx, broadcast, said, now)
     approvals.open_review(tx, broadcast.id, bound, reasons, now)
     text = (
         f"{broadcast.title}. {reasons}\nIt goes without the approval that it needs.\n"
@@ -86,7 +89,8 @@ def review(ctx: Context, actor: Person, ref: str, verdict: str) -> None:
         row = next((row for row in approvals.reviews(tx) if row.broadcast_id == broadcast.id), None)
         if row is None:
             raise Refused(f"Nothing of {broadcast.ref} waits for a review.", mend="dispatcher broadcast review")
-        if actor.id in {one.person_id for one in sign_off.broken_glass(tx, broadcast, row.digest)}:
+        said = approvals.decisions(tx, broadcast.id, row.digest, ["break_glass", "void_break_glass"])
+        if actor.id in {one.person_id for one in said}:
             raise NotPermitted(f"{actor.name} broke the glass; another approver reviews it.", mend="Ask another one.")
         require_second_person(actor, broadcasts.editors(tx, broadcast.id))
         approvals.close_review(tx, broadcast.id, actor.id, verdict.strip(), now)

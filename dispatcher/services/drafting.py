@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dispatcher.errors import ConfigurationError, Refused
-from dispatcher.ledger import audiences, broadcasts, controls, incidents, planning
+from dispatcher.ledger import approvals, audiences, broadcasts, controls, incidents, planning
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast, Fallback, Plan, broadcast_id
 from dispatcher.model.clock import to_ms
@@ -82,6 +82,8 @@ def edit(ctx: Context, actor: Person, ref: str, facts: Mapping[FactKey, object],
         if found.state is not BroadcastState.DRAFT:
             broadcasts.move(tx, found, BroadcastState.DRAFT)
             planning.clear(tx, found.id)
+            waves.take_back(tx, found)
+        approvals.void(tx, found.id)
         known = {(name, locale): value for name, locale, value in found.facts} | dict(facts)
         broadcasts.change(
             tx, found.id, version=found.version + 1, digest=None, audience_size=None, approved_at=None,

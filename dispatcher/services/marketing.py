@@ -24,6 +24,7 @@ from dispatcher.services.context import Context
 from dispatcher.services.findings import Finding
 
 _HIDDEN = (Severity.LIFE_SAFETY, Severity.CRITICAL)
+_WHY = "While we are in trouble, advertising makes it worse. It waits for a person."
 
 
 def findings(ctx: Context, tx: Tx, broadcast: Broadcast) -> Iterator[Finding]:
@@ -91,7 +92,7 @@ def require_free(ctx: Context, tx: Tx, actor: Person, broadcast: Broadcast, desp
         refs = " and ".join(incident_ref(row.id) for row in waiting)
         raise Refused(
             f"{broadcast.ref} is promotion, and {refs} goes on.",
-            why="While we are in trouble, advertising makes it worse. It waits for a person.",
+            why=_WHY,
             mend=(
                 "Wait until it is resolved; dispatcher broadcast missed lists what waits.",
                 f"dispatcher broadcast send {broadcast.ref} --despite-incident REASON",
@@ -104,6 +105,13 @@ def require_free(ctx: Context, tx: Tx, actor: Person, broadcast: Broadcast, desp
             tx, "marketing let go", now, person_id=actor.id, door=door_of(actor), broadcast_id=broadcast.id,
             detail=f"{incident_ref(row.id)}: {despite.strip()}",
         )  # fmt: skip
+
+
+def require_quiet(ctx: Context, tx: Tx, broadcast: Broadcast) -> None:
+    """Return if no incident makes it wait: for what the program releases, as it decides nothing in spite of one."""
+    if waiting := _reasons_to_wait(ctx, tx, broadcast):
+        refs = " and ".join(incident_ref(row.id) for row in waiting)
+        raise Refused(f"{broadcast.ref} is promotion, and {refs} goes on.", why=_WHY, code="E-PAUSE")
 
 
 def pause_running(ctx: Context, now: int) -> None:

@@ -92,6 +92,8 @@ def voice(ctx: Context, tx: Tx, actor: Person, broadcast: Broadcast, wanted: Seq
         raise NotPermitted(
             f"{stand_in} has approved it for {actor.name} already.", mend="Another person's yes is needed."
         )
+    if not wanted:  # the settings demand less than when the others answered
+        return Voice(actor.level)
     lowest = min(wanted, key=lambda level: level.rank)
     if actor.level.covers(lowest):
         return Voice(actor.level)
@@ -105,13 +107,17 @@ def voice(ctx: Context, tx: Tx, actor: Person, broadcast: Broadcast, wanted: Seq
 
 
 def _stands_in_for(ctx: Context, tx: Tx, actor: Person, broadcast: Broadcast) -> list[Person]:
-    """Approvers who are away, or who have not answered in time, and whose deputy the actor is."""
+    """Approvers who are away, or who have not answered in time, and whose deputy the actor is.
+
+    Nobody lends their level to a yes to their own words.
+    """
     now = to_ms(ctx.clock.now())
     asked = approvals.asked(tx, broadcast.id, broadcast.digest)
     over = asked is not None and asked.due_at <= now
     rows = [row for row in approvals.deputies(tx) if row.deputy_id == actor.id]
     principals = [people.get(tx, row.person_id) for row in rows if over or (row.away_until or 0) > now]
-    return [one for one in principals if may(one, Right.APPROVE)]
+    editors = broadcasts.editors(tx, broadcast.id)
+    return [one for one in principals if may(one, Right.APPROVE) and one.id not in editors]
 
 
 def approved_by(tx: Tx, broadcast: Broadcast) -> tuple[str, ...]:

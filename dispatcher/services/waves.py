@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dispatcher.errors import IllegalTransition, NotFound, Refused, UsageError
+from dispatcher.errors import DispatcherError, IllegalTransition, NotFound, NotPermitted, Refused, UsageError
 from dispatcher.ledger import approvals, broadcasts, planning, waves
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
@@ -20,7 +20,7 @@ from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState
 from dispatcher.people import Right, require
-from dispatcher.services import releasing, succession
+from dispatcher.services import hold, marketing, releasing, retracted, sign_off, succession
 from dispatcher.services.context import Context
 from dispatcher.services.digests import require_unaltered
 
@@ -150,15 +150,21 @@ def require_alone(tx: Tx, broadcast: Broadcast, verb: str) -> None:
         raise Refused(f"{broadcast.ref} is a wave of {lead}.", mend=f"dispatcher broadcast {verb} {lead}")
 
 
+def followers(tx: Tx, lead: Broadcast) -> list[int]:
+    """The broadcasts that go with this one."""
+    return waves.members(tx, lead.id)
+
+
 def approve_followers(tx: Tx, lead: Broadcast, yeses: Sequence[Row[Any]], now: int) -> None:
     """The yes to the lead is a yes to all that its digest covers."""
     for number in waves.members(tx, lead.id):
         one = broadcasts.get(tx, number, lock=True)
         require_unaltered(tx, one)
-        said = {row.person_id for row in approvals.decisions(tx, one.id, one.digest or "", ["approve"])}
-        for row in (row for row in yeses if row.person_id not in said):
+        known = approvals.decisions(tx, one.id, one.digest or "", ["approve", "break_glass"])
+        said = {(row.person_id, row.decision) for row in known}
+        for row in (row for row in yeses if (row.person_id, row.decision) not in said):
             broadcasts.add_approval(
-                tx, one, row.person_id, row.level, "approve", f"as a wave of {lead.ref}", now, for_id=row.for_id
+                tx, one, row.person_id, row.level, row.decision, f"as a wave of {lead.ref}", now, for_id=row.for_id
             )
         if one.state is BroadcastState.SUBMITTED:
             broadcasts.move(tx, one, BroadcastState.APPROVED, approved_at=now)
@@ -166,7 +172,7 @@ def approve_followers(tx: Tx, lead: Broadcast, yeses: Sequence[Row[Any]], now: i
 
 
 def void_lead(tx: Tx, broadcast: Broadcast) -> None:
-    """An edit of what goes with a lead: the lead's approval is void too."""
+    """An edit of what goes with a lead: the lead's approval is void too, and so is its send."""
     place = waves.place(tx, broadcast.id)
     if place is None or place.lead_id == broadcast.id:
         return
@@ -174,6 +180,8 @@ def void_lead(tx: Tx, broadcast: Broadcast) -> None:
     if lead.state in (BroadcastState.SUBMITTED, BroadcastState.APPROVED):
         broadcasts.move(tx, lead, BroadcastState.DRAFT)
         planning.clear(tx, lead.id)
+        take_back(tx, lead)
+        approvals.void(tx, lead.id)
         broadcasts.change(tx, lead.id, digest=None, approved_at=None, submitted_at=None, audience_size=None)
 
 
@@ -203,7 +211,7 @@ def _open(ctx: Context, row: Row[Any], now: int) -> None:
             if row.broadcast_id is None:
                 return
             released = _release(ctx, tx, row, now)
-    except Refused as error:
+    except DispatcherError as error:
         _hold(ctx, row, error)
         return
     releasing.ring_what_is_due(ctx, released, ctx.clock.now())
@@ -213,14 +221,17 @@ def _release(ctx: Context, tx: Tx, row: Row[Any], now: int) -> Broadcast:
     one = broadcasts.get(tx, row.broadcast_id, lock=True)
     if one.state is not BroadcastState.APPROVED:
         raise IllegalTransition(f"{one.ref} is {one.state}.")
-    require_unaltered(tx, one)
+    if left := sign_off.missing(ctx, tx, one, ctx.catalogue.get(one.template_id), require_unaltered(tx, one)):
+        raise NotPermitted(f"{one.ref} needs another approval.", why=f"Missing: {', '.join(left)}.")
+    marketing.require_quiet(ctx, tx, one)
     succession.require_newest(ctx, tx, one)
+    retracted.require_none(ctx, tx, one)
     at = from_ms(min(row.since or now, now))
     broadcasts.note_act(tx, "sent", now, door="program", broadcast_id=one.id, detail=f"as wave {row.no}: {row.name}")
     return releasing.release(ctx, tx, one, at or ctx.clock.now())
 
 
-def _hold(ctx: Context, row: Row[Any], error: Refused) -> None:
+def _hold(ctx: Context, row: Row[Any], error: DispatcherError) -> None:
     """It may not go as it stands; a person sees why. Nothing of the failed release was written."""
     with ctx.ledger.write() as tx:
         told = waves.explain(tx, row.lead_id, row.no, f"{error.what} {error.why}".strip())
@@ -247,7 +258,8 @@ def _pass(ctx: Context, actor: Person, ref: str, name: str, reason: str, to: str
         broadcasts.note_act(
             tx, verb, now, person_id=actor.id, broadcast_id=lead.id, detail=f"{one.name}: {reason.strip()}"
         )
-    run(ctx, now)
+    if not hold.guard(ctx):
+        run(ctx, now)
     with ctx.ledger.read() as tx:
         return _told(tx, lead.id)
 

@@ -183,6 +183,41 @@ def test_an_edit_voids_a_broken_glass(desk):
     assert breakglass.break_glass(desk.ctx, desk.olu, made.ref, "now").state == "submitted"
 
 
+def test_an_edit_voids_every_yes_even_where_the_same_words_come_back(desk):
+    made = desk.submitted()
+    approval.approve(desk.ctx, desk.ben, made.ref)
+    drafting.edit(desk.ctx, desk.ana, made.ref, {})
+    again = approval.submit(desk.ctx, desk.ana, made.ref)
+    assert again.digest == made.digest
+    assert approval.lacking(desk.ctx, made.ref) == ["director"]
+    breakglass.break_glass(desk.ctx, desk.cat, made.ref, "now")
+    drafting.edit(desk.ctx, desk.ana, made.ref, {})
+    approval.submit(desk.ctx, desk.ana, made.ref)
+    assert breakglass.break_glass(desk.ctx, desk.olu, made.ref, "now").state == "submitted"
+    assert approval.approve(desk.ctx, desk.ben, made.ref).state == "approved"
+    assert accounting.show(desk.ctx, made.ref).approved_by == ("Olu (break-glass)", "Ben")
+
+
+def test_nobody_lends_their_level_to_a_yes_to_their_own_words(desk):
+    both = desk.person("Bo", Role.AUTHOR, Role.APPROVER, level=Level.DIRECTOR)
+    dora = desk.person("Dora", Role.APPROVER)
+    deputies.name(desk.ctx, both, "Bo", "Dora", away_until=desk.clock.now() + timedelta(hours=1))
+    made = desk.draft()
+    drafting.edit(desk.ctx, both, made.ref, {}, "Another title")
+    approval.submit(desk.ctx, both, made.ref)
+    with pytest.raises(NotPermitted, match="level director"):
+        approval.approve(desk.ctx, dora, made.ref)
+
+
+def test_who_broke_a_glass_does_not_review_it_after_an_edit_either(desk):
+    made = desk.submitted()
+    for one in (desk.cat, desk.olu):
+        breakglass.break_glass(desk.ctx, one, made.ref, "now")
+    drafting.edit(desk.ctx, desk.ana, made.ref, {})
+    with pytest.raises(NotPermitted, match="another approver"):
+        breakglass.review(desk.ctx, desk.cat, made.ref, "fine")
+
+
 @pytest.mark.parametrize(("severity", "reason"), [(Severity.MINOR, "now"), (Severity.CRITICAL, "")])
 def test_the_glass_holds_without_gravity_or_reason(desk, severity, reason):
     made = desk.submitted(severity=severity)
