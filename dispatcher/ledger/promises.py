@@ -15,6 +15,9 @@ _REMINDER = (
     " JOIN promise p ON p.id = r.promise_id LEFT JOIN person n ON n.id = r.person_id"
 )
 
+_FOLLOWING = frozenset({"correction", "update", "rerouted"})
+"""Relations whose audience is made from what became of the first broadcast."""
+
 
 def make(tx: Tx, promise: Promise, steps: Sequence[tuple[str, int, int]]) -> Promise:
     """A new running clock with its reminders as (step, rank, due in ms); the caller settled the one before it."""
@@ -145,13 +148,19 @@ def note_word(tx: Tx, broadcast_id: int, at: int) -> bool:
 
 
 def audience_of(tx: Tx, broadcast_id: int) -> str:
-    """The name of a broadcast's audience; empty where it has none."""
-    found = tx.scalar(
-        "SELECT a.name FROM broadcast b JOIN audience_version v ON v.id = b.audience_version_id"
-        " JOIN audience a ON a.id = v.audience_id WHERE b.id = :b",
+    """The name of a broadcast's audience; empty where it has none. What follows another one and goes to those whom
+    that one reached (a correction, an update, a reroute) is for the same readers, whatever its own list is called."""
+    row = tx.one(
+        "SELECT b.origin_id, b.relation, a.name FROM broadcast b"
+        " LEFT JOIN audience_version v ON v.id = b.audience_version_id LEFT JOIN audience a ON a.id = v.audience_id"
+        " WHERE b.id = :b",
         b=broadcast_id,
     )
-    return str(found or "")
+    if row is None:
+        return ""
+    if row.origin_id is not None and row.relation in _FOLLOWING:
+        return audience_of(tx, row.origin_id)
+    return str(row.name or "")
 
 
 def words_to(tx: Tx, incident_id: int, clock: str) -> int:
@@ -165,19 +174,19 @@ def words_to(tx: Tx, incident_id: int, clock: str) -> int:
 
 
 def words_said(tx: Tx, incident_id: int) -> Sequence[Row[Any]]:
-    """Broadcasts about an incident that reached anybody: id, template_id, audience, worded_at, the oldest first."""
+    """Broadcasts about an incident that reached anybody: id, template_id, worded_at, the oldest first."""
     return tx.all(
-        "SELECT b.id, b.template_id, b.purpose, b.worded_at, b.submitted_at, a.name AS audience FROM broadcast b"
-        " LEFT JOIN audience_version v ON v.id = b.audience_version_id LEFT JOIN audience a ON a.id = v.audience_id"
+        "SELECT b.id, b.template_id, b.purpose, b.worded_at, b.submitted_at FROM broadcast b"
         " WHERE b.incident_id = :i AND b.worded_at IS NOT NULL ORDER BY b.worded_at, b.id",
         i=incident_id,
     )
 
 
 def people_reached(tx: Tx, incident_id: int) -> int:
-    """Distinct addresses that a vendor took for any word about an incident, notices to our own people left out."""
+    """People for whom a vendor took any word about an incident, notices to our own people left out. Known by their
+    mail address, or by their number where they have none: who had a mail and a text is one."""
     found = tx.scalar(
-        "SELECT count(*) FROM (SELECT DISTINCT CASE b.channel WHEN 'email' THEN r.email ELSE r.phone END"
+        "SELECT count(*) FROM (SELECT DISTINCT coalesce(r.email, r.phone)"
         " FROM broadcast o JOIN batch b ON b.broadcast_id = o.id AND b.channel IN ('email', 'sms')"
         " JOIN delivery d ON d.broadcast_id = o.id AND d.seq BETWEEN b.no * 1000 AND b.no * 1000 + 999"
         " JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = d.rid"

@@ -11,7 +11,17 @@ from dispatcher.model.kinds import Mode
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState, ControlState
 from dispatcher.people import PROGRAM, Right, door_of, require
-from dispatcher.services import drafting, hold, marketing, preapproval, releasing, sign_off, succession, waves
+from dispatcher.services import (
+    drafting,
+    hold,
+    marketing,
+    preapproval,
+    releasing,
+    retracted,
+    sign_off,
+    succession,
+    waves,
+)
 from dispatcher.services.context import Context
 from dispatcher.services.digests import require_unaltered
 
@@ -119,6 +129,7 @@ def _require_ready(ctx: Context, tx: Tx, broadcast: Broadcast, confirmed: int) -
             f"The channel {shut[0]} is frozen.", mend=f"dispatcher channel thaw {shut[0]}, or draft without it."
         )
     preapproval.require_still(ctx, tx, broadcast)
+    retracted.require_none(ctx, tx, broadcast)
     _require_loopback(ctx, broadcast)
     if confirmed != (people := waves.people(tx, broadcast)):
         raise ConfirmationWrong(

@@ -92,7 +92,8 @@ def _last_word(tx: Tx, incident: Incident, circle: Circle) -> datetime | None:
 def _audience(tx: Tx, incident: Incident, circle: Circle) -> str:
     """The audience that these readers were told as before, else the one called like them."""
     ids = {one.settled_by or one.told_by for one in rows.of(tx, incident.id) if one.clock == circle}
-    before = [row.audience for row in rows.words_said(tx, incident.id) if row.id in ids and row.audience]
+    said = (rows.audience_of(tx, row.id) for row in rows.words_said(tx, incident.id) if row.id in ids)
+    before = [name for name in said if name]
     return before[-1] if before and audiences.latest(tx, before[-1]) else str(circle)
 
 

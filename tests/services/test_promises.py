@@ -267,6 +267,18 @@ def test_minutes_to_the_first_word_and_reach_are_told(world, ana):
     assert "first word" in verbs(world)
 
 
+def test_who_had_a_mail_and_a_text_is_one_person_reached(world, ana):
+    opened(world, ana)
+    world.add_account("t", Channel.SMS, most=1)
+    made = world.broadcast([Channel.EMAIL, Channel.SMS], {Channel.EMAIL: ["m"], Channel.SMS: ["t"]})
+    with world.ctx.ledger.write() as tx:
+        broadcasts.change(tx, made, incident_id=1, template_id="outage-update")
+    world.release(made)
+    world.drain("email")
+    world.drain("sms")
+    assert service.show(world.ctx, "INC-1").tally.people_reached == 2
+
+
 def test_a_closed_incident_owes_nothing_more(world, ana):
     opened(world, ana, next_update_at=world.clock.now() + minutes(30))
     world.clock.pass_by(31 * 60)

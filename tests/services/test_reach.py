@@ -2,13 +2,14 @@
 
 import pytest
 
-from dispatcher.errors import NotPermitted
+from dispatcher.errors import NotPermitted, Refused
 from dispatcher.model.kinds import Channel, FactState
 from dispatcher.model.outcome import Accepted, OutcomeUnknown, Rejected
 from dispatcher.services import (
     facts,
     followups,
     reach,
+    sending,
 )
 from tests.services.follow_world import EXAMPLES, approved, build, first, released, sums, who
 
@@ -52,6 +53,7 @@ def test_a_retracted_fact_drafts_the_correction_for_those_it_reached(world):
     waits = approved(world, first(world, facts={}, title="not yet"))
     world.mail.script.extend([[Accepted("m"), Rejected("no")], Accepted("m"), Accepted("m")])
     world.drain("email")
+    world.clock.pass_by(1)
     done = facts.retract_fact(world.ctx, world.author, world.incident, "summary", "it was not true")
     assert [one.ref for one in done.told_by] == [told.ref]
     assert [one.ref for one in done.would_tell] == [waits.ref]
@@ -59,6 +61,24 @@ def test_a_retracted_fact_drafts_the_correction_for_those_it_reached(world):
     assert (fix.relation, fix.origin_id) == ("correction", told.id)
     assert [mail for mail, _ in who(world, fix)] == ["1", "3", "4", "5", "6"]
     assert sums(world, told, "sms") == {"held": 6}
+    with pytest.raises(Refused, match="summary") as caught:
+        sending.send(world.ctx, world.operator, waits.ref, confirm_audience=waits.audience_size, undo=0)
+    assert caught.value.code == "E-RETRACTED"
+
+
+def test_a_fact_that_was_taken_back_stops_only_what_states_it(world):
+    """Frozen after the retraction, or with words of its own, a broadcast does not state it."""
+    raw = facts.read_file(EXAMPLES / "outage-update" / "example.toml")
+    facts.set_facts(world.ctx, world.author, world.incident, raw)
+    own = approved(world, first(world, facts=raw))
+    world.clock.pass_by(60)
+    facts.retract_fact(world.ctx, world.author, world.incident, "summary", "it was not true")
+    world.clock.pass_by(60)
+    facts.set_facts(world.ctx, world.author, world.incident, raw | {("summary", None): "All tills work."})
+    anew = approved(world, first(world, facts={}))
+    for one in (own, anew):
+        sent = sending.send(world.ctx, world.operator, one.ref, confirm_audience=one.audience_size, undo=0)
+        assert sent.state == "released"
 
 
 def test_who_was_told_while_it_was_only_believed_is_corrected_as_well(world):

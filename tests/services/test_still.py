@@ -7,6 +7,7 @@ import pytest
 from dispatcher.compose.facts import parse_words
 from dispatcher.errors import NotPermitted, Refused, UsageError
 from dispatcher.ledger import audiences, broadcasts, people
+from dispatcher.ledger import promises as rows
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Severity
 from dispatcher.model.person import Person, Role
@@ -69,6 +70,31 @@ def test_it_is_refused_until_something_is_new(world, ana):
             still.draft(world.ctx, ana, "INC-1", same)
     facts.set_facts(world.ctx, ana, "INC-1", parse_words(["doing=We test the tills."]))
     assert still.draft(world.ctx, ana, "INC-1", Wanted()).state is BroadcastState.DRAFT
+
+
+def test_after_a_correction_to_some_the_next_word_is_for_all_and_counts_for_the_same_readers(world, ana):
+    say(world)
+    with world.ctx.ledger.write() as tx:
+        now = to_ms(world.clock.now())
+        version = audiences.open_version(
+            tx, "correction of B-1", fields=(), source="t", region="", imported_by=None, now=now
+        )
+        audiences.fill(tx, version.id, [(1, "ana.jones@example.com", None, "en", "{}")])
+        broadcasts.change(tx, 1, audience_version_id=1)
+    world.clock.pass_by(60)
+    made = world.broadcast([Channel.EMAIL], {Channel.EMAIL: ["m"]}, version=version.id)
+    with world.ctx.ledger.write() as tx:
+        told = to_ms(world.clock.now())
+        broadcasts.change(
+            tx, made, incident_id=1, template_id="correction", submitted_at=told, origin_id=1, relation="correction",
+            audience_version_id=version.id,
+        )  # fmt: skip
+        assert rows.audience_of(tx, made) == "customers"
+    world.release(made)
+    world.drain("email")
+    promises.hear(world.ctx, to_ms(world.clock.now()))
+    again = still.draft(world.ctx, ana, "INC-1", Wanted(facts=NEWS))
+    assert again.audience_version_id == 1
 
 
 def test_a_time_by_no_cadence_must_be_named(world, ana):

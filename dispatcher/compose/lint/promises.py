@@ -80,9 +80,11 @@ def _by_target(case: Case) -> Iterator[tuple[str, str, list[Passage]]]:
     source="PagerDuty, stakeholder communications: promise a maximum",
 )  # fmt: skip
 def promise_in_time(case: Case) -> Iterable[Hit]:
-    """The promise is ahead of now, and not further than any cadence allows."""
+    """The promise is ahead of now, and not further than any cadence allows. A correction and a breach notice need
+    not promise anything, but tell what stands promised."""
     promised, now = case.brief.next_update_at, case.brief.as_of
-    if promised is None or not _needs_next(case):
+    tells = _needs_next(case) or case.template.profile is Profile.CORRECTION or case.template.profile.is_breach
+    if promised is None or not tells:
         return
     if promised <= now:
         yield Hit(None, 0, f"{promised:%Y-%m-%d %H:%M}Z", "The next update is promised for a time that has passed.")

@@ -52,6 +52,13 @@ class TestNextUpdate:
     def test_times_that_cannot_be_kept(self, away):
         assert found("L03", mail(PROMISE), next_update_at=NOW + away)
 
+    @pytest.mark.parametrize("profile", [Profile.CORRECTION, Profile.BREACH])
+    def test_what_need_not_promise_tells_no_time_that_has_passed_either(self, profile):
+        past, ahead = ({"next_update_at": NOW + timedelta(hours=h)} for h in (-8, 8))
+        assert found("L03", mail(PROMISE), profile=profile, **past)
+        assert found("L03", mail(PROMISE), profile=profile, **ahead) == []
+        assert found("L03", mail(PROMISE), profile=profile, next_update_at=None) == []
+
     @pytest.mark.parametrize("away", [timedelta(minutes=5), timedelta(days=1), timedelta(days=7)])
     def test_times_that_can(self, away):
         assert found("L03", mail(PROMISE), next_update_at=NOW + away) == []
