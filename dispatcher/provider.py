@@ -34,6 +34,8 @@ _UNSAFE_IN_HEADER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]|=\\?")
 """Control characters (category Cc), line and paragraph separators, and the start of an encoded word."""
 
 _REASON_LENGTH = 160
+_UNKEPT = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What PostgreSQL (NUL), an encoder (half a pair) or a terminal (the rest) chokes on, and an event with it for ever."""
 _MAY_HAVE_BEEN_DONE = frozenset({408, 409, 425, 499})
 
 
@@ -249,7 +251,7 @@ def mail_address(text: str) -> str:
 
 def reason(*words: object) -> str:
     """A vendor's words on one line, fit for ledger and log: no address, number or secret, not endless."""
-    text = " ".join(str(word) for word in words if word not in (None, ""))
+    text = _UNKEPT.sub("", " ".join(str(word) for word in words if word not in (None, "")))
     return redact(" ".join(text.split()))[:_REASON_LENGTH]
 
 

@@ -198,3 +198,10 @@ def test_a_wrong_setting_is_named_and_not_shown():
         provider.ProviderSettings(base_url="https://example.com", timeout="kept-secret", key="hidden-word")
     assert "kept-secret" not in str(caught.value)
     assert "hidden-word" not in str(caught.value)
+
+
+# --- what vendors say
+
+
+def test_a_reason_holds_nothing_that_a_database_or_a_terminal_chokes_on():
+    assert provider.reason(550, "no\x00 such\x1b[31m \ud800user\n here") == "550 no such[31m user here"

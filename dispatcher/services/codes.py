@@ -7,6 +7,7 @@ named by line.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from itertools import islice
@@ -70,10 +71,11 @@ def import_file(
         raise UsageError("A pool's name is lower-case letters, digits, dots and dashes.", mend="--pool thank-you-2026")
     found = _read(path, column)
     now = to_ms(ctx.clock.now())
-    with ctx.ledger.write() as tx:
+    with _against_others(ctx), ctx.ledger.write() as tx:
         ours = _pool_for(tx, actor, pool, worth, budget, now)
         fresh = [page for pages in _pages(found) if (page := _new_of(tx, ours, pages))]
-        _add(tx, ours, fresh)
+        for page in fresh:
+            codes.add(tx, ours.id, page)
         added = sum(map(len, fresh))
         broadcasts.note_act(tx, "codes imported", now, person_id=actor.id, detail=f"{added} into {pool}")
         return CodeImport(codes.pool(tx, pool), added, len(found) - added)
@@ -246,14 +248,14 @@ def _pages(found: Sequence[str]) -> Iterator[list[str]]:
         yield page
 
 
-def _add(tx: Tx, ours: Pool, pages: Sequence[Sequence[str]]) -> None:
+@contextmanager
+def _against_others(ctx: Context) -> Iterator[None]:
+    """A code that another import has taken since we looked: the database's own rule refuses it."""
     try:
-        for page in pages:
-            codes.add(tx, ours.id, page)
+        yield
     except LedgerFault as error:
-        if error.transient:
+        if not isinstance(error.orig, ctx.ledger.driver.module.IntegrityError):
             raise
-        # A database names the value that breaks a rule: another import has just taken one of these codes.
         raise Refused("Another import took some of these codes just now.", mend="Import the file again.") from None
 
 

@@ -257,10 +257,22 @@ def _require_reach(tx: Tx, row: Row[Any], terms: Terms, broadcast: Broadcast) ->
         name = audiences.name_of(tx, broadcast.audience_version_id)
         if name != terms.audience:
             raise outside(row.name, "audience", f"It goes to {name}, not to {terms.audience}.", broadcast.ref)
+    if besides := _besides(broadcast):
+        raise outside(row.name, besides, "The terms speak of none.", broadcast.ref)
     size = broadcast.audience_size or 0
     if size > terms.audience_most:
         told = f"It goes to {size:,} people; {terms.audience_most:,} at most."
         raise outside(row.name, "audience_most", told, broadcast.ref)
+
+
+def _besides(broadcast: Broadcast) -> str:
+    """What terms never allow, as they have no word for it; a draft by hand under an instance's key could have it."""
+    plan = broadcast.plan
+    asked = {
+        "codes": plan.codes, "variant": plan.variant or plan.variant_by, "fallback": plan.fallback,
+        "signatory": broadcast.signatory, "relation": broadcast.relation,
+    }  # fmt: skip
+    return next((name for name, value in asked.items() if value), "")
 
 
 def _require_promise(ctx: Context, row: Row[Any], terms: Terms, promised: datetime | None, ref: str) -> None:

@@ -75,8 +75,9 @@ def gather(ctx: Context) -> Publication:
 
 
 def title_of(broadcast: Broadcast) -> str:
-    """What a message is called in public: a person's words, never those of a tool on whose signal it was drafted."""
-    if broadcast.author_id == PROGRAM.id:
+    """What a message is called in public: words that a person had before them with their yes. The title is no part of
+    what a tool's signal drafts, nor of what a pre-approval binds."""
+    if broadcast.author_id == PROGRAM.id or broadcast.preapproval_id is not None:
         return broadcast.template_id.replace("-", " ").capitalize()
     return broadcast.title
 

@@ -85,3 +85,14 @@ def test_large_files_are_taken_in_pages(files):
     assert pool(files, 12_001).added == 1
     with files.ctx.ledger.read() as tx:
         assert codes.wrong_counters(tx) == []
+
+
+def test_codes_that_another_import_has_just_taken_are_refused_without_their_words(tmp_path, database_url, monkeypatch):
+    world = World(tmp_path, database_url, mode="drill")
+    read(world, "code\nSECRET-1\n", pool="others")
+    monkeypatch.setattr(codes, "known", lambda tx, words: {})  # as it was before the other import committed
+    with pytest.raises(Refused, match="just now") as refused:
+        read(world, "code\nSECRET-1\n")
+    assert refused.value.__suppress_context__
+    assert "SECRET" not in f"{refused.value} {refused.value.why} {refused.value.mend}"
+    world.ctx.ledger.close()

@@ -8,7 +8,7 @@ from dispatcher.errors import NotPermitted, Refused, UsageError
 from dispatcher.model.kinds import Channel, Mode, Severity
 from dispatcher.model.person import Level, Role
 from dispatcher.people import PROGRAM
-from dispatcher.services import accounting, approval, drafting, preapproval, report, sending
+from dispatcher.services import accounting, approval, drafting, preapproval, publishing, report, sending
 from dispatcher.services.preapproval import Use
 from dispatcher.services.terms import Limits, Terms
 from tests.services.desk import Desk
@@ -124,6 +124,24 @@ def test_a_fact_that_an_incident_brings_is_checked_as_well(desk):
     with pytest.raises(Refused) as caught:
         use(desk, incident=incident.ref, facts=known)
     assert limit_of(caught) == f"facts.{optional.name}"
+
+
+def test_a_draft_by_hand_under_the_key_of_an_instance_brings_nothing_in(desk):
+    agreed(desk)
+    drafted = drafting.Draft(
+        TEMPLATE, audience="customers", channels=[Channel.EMAIL], facts=desk.known(TEMPLATE), mode=Mode.LIVE,
+        severity=Severity.MAJOR, request_key="k1", relation="update",
+    )  # fmt: skip
+    drafting.draft(desk.ctx, desk.ana, drafted)
+    with pytest.raises(Refused) as caught:
+        use(desk, request_key="k1")
+    assert limit_of(caught) == "relation"
+
+
+def test_its_public_title_is_no_free_words(desk):
+    agreed(desk)
+    made = use(desk, title="Send your password to us")
+    assert publishing.title_of(made) == "Scam warning"
 
 
 def test_after_its_end_and_beyond_its_number_nothing_goes(desk):
