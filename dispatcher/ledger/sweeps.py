@@ -183,14 +183,18 @@ def explain_rows(tx: Tx, broadcast_id: int, seqs: Sequence[int], reason: str) ->
 
 
 def finished(tx: Tx) -> list[int]:
-    """Broadcasts of which nothing is left to hand over, no call is under way and nothing may have to go again."""
+    """Broadcasts of which nothing is left to hand over, no call is under way and nothing may have to go again.
+
+    Of those that ended only where a channel is not closed yet: else they would be found by every tick for ever.
+    """
     undecided = (
         f"SELECT 1 FROM delivery d WHERE d.broadcast_id = b.broadcast_id AND d.seq BETWEEN b.no * {BATCH}"
         f" AND b.no * {BATCH} + {BATCH - 1} AND d.state = 4"
         " AND (d.reason IS NULL OR d.reason NOT LIKE 'left by policy%')"
     )
     rows = tx.all(
-        "SELECT o.id FROM broadcast o WHERE o.state IN ('released', 'paused', 'stopped', 'expired') AND NOT EXISTS"
+        "SELECT o.id FROM broadcast o WHERE (o.state IN ('released', 'paused') OR o.state IN ('stopped', 'expired')"
+        " AND EXISTS (SELECT 1 FROM control r WHERE r.broadcast_id = o.id AND r.state = 'released')) AND NOT EXISTS"
         " (SELECT 1 FROM control c JOIN batch b ON b.broadcast_id = c.broadcast_id AND b.channel = c.channel"
         " WHERE c.broadcast_id = o.id AND (b.sending > 0 OR b.owner IS NOT NULL"
         " OR (c.state NOT IN ('stopped', 'expired') AND (b.waiting > 0 OR b.fallback > 0))"

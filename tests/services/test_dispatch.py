@@ -2,7 +2,7 @@
 
 import pytest
 
-from dispatcher.ledger import claims, controls
+from dispatcher.ledger import broadcasts, claims, controls, sweeps
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Policy
 from dispatcher.model.outcome import Accepted, Misconfigured, NotSent, OutcomeUnknown, Rejected, Throttled
@@ -160,6 +160,16 @@ def test_a_frozen_channel_sends_nothing_until_it_is_thawed(world):
         controls.thaw(tx, "email")
     world.drain("email")
     assert len(vendor.told) == 10
+
+
+@pytest.mark.parametrize("end", ["stopped", "expired"])
+def test_what_has_ended_is_work_for_no_later_tick(world, end):
+    _, made = _email(world, 10)
+    with world.ctx.ledger.write() as tx:
+        controls.move(tx, made, end, to_ms(world.clock.now()))
+        broadcasts.change(tx, made, state=end)
+    with world.ctx.ledger.read() as tx:
+        assert sweeps.finished(tx) == []
 
 
 def test_a_changed_recipient_stops_the_channel(world):
