@@ -53,8 +53,10 @@ def send(
     window = int(read_span(undo).total_seconds()) if undo is not None else None
     view = accounting.show(ctx, ref).as_dict()
     actor = acting_on(session, ref)
-    _announce(session, view, moment, zone)
-    size = confirm_audience if confirm_audience is not None else _typed_size(view)
+    ready = view["state"] == "approved"
+    if ready:
+        _announce(session, view, moment, zone)
+    size = _typed_size(view) if confirm_audience is None and ready else confirm_audience or 0
     made = sending.send(ctx, actor, ref, confirm_audience=size, at=moment, undo=window, despite=despite)
     _tell_release(session, made.ref, made.release_at, ctx.clock.now(), zone)
     if wait:

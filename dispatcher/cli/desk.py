@@ -8,7 +8,7 @@ from dispatcher.cli.actor import acting
 from dispatcher.cli.groups import Verb
 from dispatcher.cli.screen import badge, printable, say
 from dispatcher.cli.session import Session, pass_session
-from dispatcher.errors import DispatcherError
+from dispatcher.errors import DispatcherError, UsageError
 from dispatcher.model.states import BroadcastState
 
 if TYPE_CHECKING:
@@ -31,11 +31,21 @@ def command(session: Session) -> None:
     while True:
         waiting = _waiting(session)
         _list(session, waiting)
-        key = click.getchar()
+        key = _key()
         if key == QUIT or key in ("\x03", "\x04"):
             return
         if key.isdigit() and 0 < int(key) <= len(waiting):
             _one(session, actor, waiting[int(key) - 1])
+
+
+def _key() -> str:
+    try:
+        return click.getchar()
+    except OSError as error:
+        raise UsageError(
+            "The desk reads keys, and there is no terminal to read them from.",
+            mend="In a script: dispatcher broadcast show --json, then broadcast submit REF or approve REF.",
+        ) from error
 
 
 def _waiting(session: Session) -> "list[Broadcast]":
@@ -68,7 +78,7 @@ def _one(session: Session, actor: "Person", one: "Broadcast") -> None:
             say(session, f"\n{rendition.channel} ({rendition.locale})\n{printable(text, lines=True)}")
         step = _STEPS[one.state]
         say(session, f"\n{YES} to {step} it as {actor.name}, any other key to go back.")
-        if click.getchar() != YES:
+        if _key() != YES:
             return
         if step == "submit":
             done = approval.submit(session.ctx, actor, one.ref)

@@ -22,7 +22,8 @@ def list_all(session: Session, given_up: bool, limit: int) -> None:
         for one in found
     ]
     head = ["id", "made (UTC)", "destination", "type", "state", "tries", "last answer"]
-    words = table(head, rows) if rows else "No notice. Name a destination: [outward.NAME] in the settings."
+    none = "No notice was given up." if given_up else "No notice. Name a destination: [outward.NAME] in the settings."
+    words = table(head, rows) if rows else none
     show(session, {"notices": [plain_value(one) for one in found]}, words)
 
 

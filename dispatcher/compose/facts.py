@@ -225,6 +225,18 @@ def unknown_name(name: str, known: Iterable[str]) -> str:
     return f"{name} is not asked for{f' (did you mean {near[0]}?)' if near else ''}."
 
 
+def require_names(template: Template, facts: Iterable[FactKey]) -> None:
+    """Return if the template asks for all of these; a draft cannot lose a name again once it is in."""
+    known = {spec.name for spec in template.facts}
+    if wrong := [unknown_name(name, known) for name, _ in facts if name not in known]:
+        raise TemplateError(
+            "These facts cannot be used.",
+            why=" ".join(wrong),
+            mend=f"See what it asks for: dispatcher template show {template.id}",
+            code="E-FACT",
+        )
+
+
 def missing(template: Template, facts: Mapping[FactKey, Fact], variants: Iterable[str] = ("",)) -> list[FactSpec]:
     """What these variants of the template require and nobody has said; an unknown or retracted fact is not said."""
     wanted = set(variants)

@@ -15,6 +15,7 @@ from babel.numbers import format_decimal
 from babel.units import format_unit
 from jinja2.exceptions import UndefinedError
 
+from dispatcher.errors import TemplateError
 from dispatcher.model.fact import FactKind, Place, ServiceState
 from dispatcher.model.kinds import FactState
 
@@ -39,9 +40,27 @@ class Absent:
         return iter(())
 
     def __str__(self) -> str:
-        raise UndefinedError(f"{self._name} was not given; print it inside {{% if {self._name} %}} ... {{% endif %}}")
+        raise self._refusal()
 
     __html__ = __str__
+
+    def __getattr__(self, name: str) -> object:
+        raise AttributeError(name) if name.startswith("__") else self._refusal()
+
+    def _refusal(self) -> Exception:
+        """What is wrong, in words for the author of the template; a missing time is the author's of the broadcast."""
+        guard = f"print it inside {{% if {self._name} %}} ... {{% endif %}}"
+        if self._name != "next_update":
+            return UndefinedError(f"{self._name} was not given; {guard}")
+        return TemplateError(
+            "no time of the next update was given.",
+            why="The text tells people when they hear from us again.",
+            mend=(
+                'dispatcher incident promise REF "in 1h"',
+                "about no incident: draft it with --incident REF",
+                f"in a template of yours: {guard}",
+            ),
+        )
 
 
 class Moment:

@@ -109,7 +109,9 @@ def require_seen(broadcast: Broadcast, bound: str, seen: str) -> None:
     """Return unless the person looked at another digest than the one that is bound; empty: they did not say."""
     if seen and not bound.startswith(seen.lower()):
         raise Refused(
-            f"{broadcast.ref} is not the version you looked at.", mend="Preview it again, then approve.", code="E-DIG"
+            f"{broadcast.ref} is not the version you looked at.",
+            mend=f"dispatcher broadcast preview {broadcast.ref}, then approve.",
+            code="E-DIG",
         )
 
 
@@ -117,10 +119,12 @@ def submitted(tx: Tx, ref: str) -> Broadcast:
     """A broadcast that waits for approval, its row locked."""
     broadcast = broadcasts.get(tx, broadcast_id(ref), lock=True)
     if broadcast.state is not BroadcastState.SUBMITTED:
+        early = broadcast.state in (BroadcastState.DRAFT, BroadcastState.RETURNED)
         raise IllegalTransition(
             f"{broadcast.ref} is {broadcast.state}, not submitted.",
-            mend=f"dispatcher broadcast submit {broadcast.ref} comes first.",
-        )
+            mend=f"dispatcher broadcast submit {broadcast.ref} comes first." if early
+            else f"dispatcher broadcast show {broadcast.ref} tells where it stands.",
+        )  # fmt: skip
     return broadcast
 
 

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from dispatcher.compose.facts import require_names
 from dispatcher.errors import ConfigurationError, Refused
 from dispatcher.ledger import approvals, audiences, broadcasts, controls, incidents, planning
 from dispatcher.ledger.engine import Tx
@@ -55,6 +56,7 @@ def draft(ctx: Context, actor: Person, wanted: Draft) -> Broadcast:
     """A new draft. The same `request_key` again gives back the broadcast that the first call made."""
     require(actor, Right.DRAFT)
     template = ctx.catalogue.get(wanted.template)
+    require_names(template, wanted.facts)
     with ctx.ledger.write() as tx:
         return draft_in(ctx, tx, actor, wanted, template)
 
@@ -78,6 +80,7 @@ def edit(ctx: Context, actor: Person, ref: str, facts: Mapping[FactKey, object],
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
         found = broadcasts.get(tx, broadcast_id(ref), lock=True)
+        require_names(ctx.catalogue.get(found.template_id), facts)
         waves.void_lead(tx, found)
         if found.state is not BroadcastState.DRAFT:
             broadcasts.move(tx, found, BroadcastState.DRAFT)

@@ -63,13 +63,13 @@ def one(ctx: Context, ref: str) -> Reminder:
 
 def snooze(ctx: Context, actor: Person, ref: str, span: timedelta) -> Reminder:
     """Be reminded again after `span`; nothing about this promise comes sooner, and the promise does not move."""
-    require(actor, Right.INCIDENT)
     most = timedelta(minutes=ctx.settings.reminders.longest_snooze_minutes)
     if not timedelta() < span <= most:
         raise UsageError(f"A reminder sleeps for {promises.spoken(most)} at most.", mend="Say it like 10m.")
     now = ctx.clock.now()
     until = to_ms(now + span)
     with ctx.ledger.write() as tx:
+        _require_part(tx, actor)
         found, promise = _at_hand(tx, ref)
         rows.hold_back(tx, promise.id, until)
         if found.state is ReminderState.TOLD:
@@ -82,9 +82,9 @@ def snooze(ctx: Context, actor: Person, ref: str, span: timedelta) -> Reminder:
 
 def acknowledge(ctx: Context, actor: Person, ref: str) -> Reminder:
     """Take it in hand: the reminders that follow come to this person, and only the last one to the next again."""
-    require(actor, Right.INCIDENT)
     now = ctx.clock.now()
     with ctx.ledger.write() as tx:
+        _require_part(tx, actor)
         found, promise = _at_hand(tx, ref)
         if found.told_at is None:
             raise Refused(
@@ -98,12 +98,13 @@ def acknowledge(ctx: Context, actor: Person, ref: str) -> Reminder:
 
 def hand_over(ctx: Context, actor: Person, ref: str, to: Person) -> Reminder:
     """Somebody else is in charge of this promise from now on, and is told so."""
-    require(actor, Right.INCIDENT)
-    if not may(to, Right.INCIDENT):
-        raise Refused(f"{to.name} may not work on incidents.", mend="Hand it to an author or an operator.")
     now = ctx.clock.now()
     hold.guard(ctx)
     with ctx.ledger.write() as tx:
+        _require_part(tx, actor)
+        if not _takes_part(tx, to):
+            mend = "Hand it to an author, an operator, or somebody on the rota: dispatcher reminder rota"
+            raise Refused(f"{to.name} may not work on incidents.", mend=mend)
         found, promise = _at_hand(tx, ref)
         rows.change(tx, promise.id, holder_id=to.id, acked_at=None)
         incident = incidents.get(tx, promise.incident_id)
@@ -130,6 +131,16 @@ def set_rota(ctx: Context, actor: Person, order: Sequence[Person]) -> None:
         rows.set_rota(tx, [person.id for person in order])
         names = ", ".join(person.name for person in order) or "nobody"
         broadcasts.note_act(tx, "rota set", now, person_id=actor.id, detail=names)
+
+
+def _takes_part(tx: Tx, person: Person) -> bool:
+    """Who works on incidents, or is on the rota: whoever is reminded can say that it is in hand."""
+    return may(person, Right.INCIDENT) or (person.active and person.id in rows.rota(tx))
+
+
+def _require_part(tx: Tx, actor: Person) -> None:
+    if not _takes_part(tx, actor):
+        require(actor, Right.INCIDENT)
 
 
 def _at_hand(tx: Tx, ref: str) -> tuple[Reminder, Promise]:

@@ -260,3 +260,23 @@ def test_what_keeps_it_waiting_is_said(approved):
     approved("channel", "freeze", "sms", "--reason", "strange hands", "--as", "Olu")
     shown = approved("broadcast", "show", "B-1").out
     assert "! sms released: frozen: strange hands" in shown
+
+
+def test_a_draft_is_refused_before_anybody_is_asked_for_its_size(drafted):
+    refused = drafted("broadcast", "send", "B-1", "--as", "Olu")
+    assert refused.code == 5
+    assert "it is not approved" in refused.err
+    assert "To 0 people" not in refused.err
+
+
+def test_a_name_that_the_template_does_not_ask_for_never_gets_into_a_draft(drafted):
+    refused = drafted("broadcast", "edit", "B-1", "--fact", "doign=We are looking.", "--as", "Ana")
+    assert refused.code == 4
+    assert "did you mean doing?" in refused.err
+    assert drafted("broadcast", "show", "--json").json["broadcasts"][0]["version"] == 1
+    new = drafted(
+        "broadcast", "draft", "--template", "holding-statement", "--audience", "customers", "--incident", "INC-1",
+        "--fact", "bogus=1", "--as", "Ana",
+    )  # fmt: skip
+    assert new.code == 4
+    assert "bogus is not asked for" in new.err

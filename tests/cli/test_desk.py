@@ -57,3 +57,14 @@ def test_nobody_approves_their_own_words_here_either(drafted, keys):
 def test_an_empty_desk_says_so(staffed, keys):
     keys("xq")
     assert "Nothing waits." in staffed("desk", "--as", "Ana").err
+
+
+def test_without_a_terminal_it_says_so(staffed, monkeypatch):
+    def nowhere():
+        raise OSError(6, "No such device or address", "/dev/tty")
+
+    monkeypatch.setattr(click, "getchar", nowhere)
+    refused = staffed("desk", "--as", "Ana")
+    assert refused.code == 2
+    assert "no terminal" in refused.err
+    assert "broadcast submit" in refused.err

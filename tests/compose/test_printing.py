@@ -4,6 +4,7 @@ import pytest
 from jinja2.exceptions import UndefinedError
 
 from dispatcher.compose.printing import Absent, Printer
+from dispatcher.errors import TemplateError
 from dispatcher.model.fact import FactKind
 from tests.compose.sample import catalogue
 
@@ -124,3 +125,12 @@ def test_an_absent_fact_is_false_and_never_prints():
     for print_it in (str, lambda value: value.__html__()):
         with pytest.raises(UndefinedError, match="known was not given"):
             print_it(absent)
+    with pytest.raises(UndefinedError, match="known was not given"):
+        _ = absent.short
+
+
+def test_a_time_of_the_next_update_that_nobody_gave_is_told_with_its_mend():
+    for print_it in (str, lambda value: value.short):
+        with pytest.raises(TemplateError) as caught:
+            print_it(Absent("next_update"))
+        assert "incident promise" in " ".join(caught.value.mend)

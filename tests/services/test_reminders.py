@@ -199,6 +199,16 @@ def test_a_snooze_holds_everything_back_and_the_promise_stands(world):
     assert incidents.show(world.ctx, "INC-1").incident.next_update_at == datetime(2026, 3, 1, 12, 20, tzinfo=UTC)
 
 
+def test_whoever_is_on_the_rota_can_say_that_it_is_in_hand(world):
+    promised(world)
+    approver = add(world, "Eve", Role.APPROVER)
+    reminders.set_rota(world.ctx, world.crew[0], [approver])
+    live_on(world, 21)
+    assert reminders.snooze(world.ctx, approver, "R-1", timedelta(minutes=5)).ref == "R-1"
+    assert reminders.acknowledge(world.ctx, approver, ref_of(world, "due")).state is ReminderState.ACKNOWLEDGED
+    assert reminders.hand_over(world.ctx, world.crew[0], "R-1", approver).ref == "R-1"
+
+
 def test_a_snooze_has_an_end(world):
     promised(world)
     for span in (timedelta(), timedelta(hours=2)):
