@@ -15,7 +15,7 @@ from dispatcher.model.kinds import FactState, Mode, Severity
 from dispatcher.model.person import Person
 from dispatcher.model.promise import Circle, Promise
 from dispatcher.model.states import BroadcastState
-from dispatcher.people import Right, require
+from dispatcher.people import Right, door_of, require
 from dispatcher.services import promises
 from dispatcher.services.context import Context
 from dispatcher.services.promises import Tally
@@ -99,7 +99,7 @@ def open_within(tx: Tx, ctx: Context, actor: Person, opening: Opening) -> Incide
             "opened_at": to_ms(now),
         },
     )
-    promises.note(tx, "opened", actor, number, now, f"{title} ({opening.severity})")
+    promises.note(tx, "opened", actor, number, now, f"{title} ({opening.severity})", door=door_of(actor))
     made = incidents.get(tx, number)
     if opening.next_update_at:
         promises.make(ctx, tx, actor, made, opening.next_update_at)
@@ -144,9 +144,10 @@ def update(ctx: Context, actor: Person, ref: str, change: Change) -> Incident:
         if values:
             incidents.change(tx, incident.id, **values)
         for name, value in values.items():
-            promises.note(tx, f"{name} changed", actor, incident.id, now, f"{getattr(incident, name)} to {value}")
+            detail = f"{getattr(incident, name)} to {value}"
+            promises.note(tx, f"{name} changed", actor, incident.id, now, detail, door=door_of(actor))
         if change.note.strip():
-            promises.note(tx, "noted", actor, incident.id, now, change.note.strip())
+            promises.note(tx, "noted", actor, incident.id, now, change.note.strip(), door=door_of(actor))
         changed = incidents.get(tx, incident.id)
         if values.get("phase") is Phase.RESOLVED:
             promises.resolved(ctx, tx, changed)
@@ -198,7 +199,7 @@ def close(ctx: Context, actor: Person, ref: str, lesson: str = "") -> Incident:
         _require_nothing_waits(tx, incident)
         promises.end(ctx, tx, actor, incident)
         incidents.change(tx, incident.id, phase=Phase.CLOSED, closed_at=to_ms(now), next_update_at=None)
-        promises.note(tx, "closed", actor, incident.id, now, lesson.strip())
+        promises.note(tx, "closed", actor, incident.id, now, lesson.strip(), door=door_of(actor))
         return incidents.get(tx, incident.id)
 
 

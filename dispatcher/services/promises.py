@@ -384,7 +384,7 @@ def spoken(span: timedelta) -> str:
     return " ".join(piece for piece in pieces if piece) or "0 min"
 
 
-def note(tx: Tx, verb: str, actor: Person, number: int, now: datetime, detail: str) -> None:
-    """A line of the timeline; what the clock itself does is the program's."""
-    door = "program" if actor is PROGRAM else door_of(actor)
+def note(tx: Tx, verb: str, actor: Person, number: int, now: datetime, detail: str, *, door: str = "") -> None:
+    """A line of the timeline; what the clock itself does, by no door that is named, is the program's."""
+    door = door or ("program" if actor is PROGRAM else door_of(actor))
     broadcasts.note_act(tx, verb, to_ms(now), person_id=actor.id or None, door=door, incident_id=number, detail=detail)

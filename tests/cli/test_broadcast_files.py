@@ -1,5 +1,6 @@
 """What a broadcast looks like before it leaves, and what is written to files: pages, documents, the sealed copy."""
 
+import importlib
 import json
 import stat
 
@@ -114,7 +115,10 @@ def test_a_document_is_bound_by_the_digest(approved, site):
 
 
 def test_letters_become_pdf(abroad, site):
-    pytest.importorskip("weasyprint")
+    try:
+        importlib.import_module("weasyprint")
+    except (ImportError, OSError) as error:
+        pytest.skip(f"weasyprint and the system library Pango make letters: {error}")
     ref = breach(abroad).json["ref"]
     answer = abroad("broadcast", "export", ref, "--documents", "out", "--pdf", "--as", "Ana")
     assert answer.code == 0, answer.err

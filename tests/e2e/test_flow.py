@@ -36,6 +36,7 @@ path = "state/anchor.json"
 
 [organisation]
 verify_url = "https://example.com/verify"
+never_ask_in = {{ fr = "Nous ne vous demanderons jamais de mot de passe par message." }}
 
 [workers]
 processes = 2

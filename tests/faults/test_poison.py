@@ -13,7 +13,7 @@ from dispatcher.model.kinds import Channel, Policy
 from tests.faults.poison_worker import POISON
 from tests.services.world import World
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 PEOPLE = 400
 ASIDE = [int(stem[1:-1]) - 1 for stem in POISON]
 
