@@ -22,7 +22,7 @@ from dispatcher.model.person import Level, Person
 from dispatcher.model.states import BroadcastState
 from dispatcher.model.template import Template
 from dispatcher.people import Right, door_of, may, require, require_level
-from dispatcher.services import approval, briefing, checking, drafting, sign_off
+from dispatcher.services import approval, briefing, checking, drafting, releasing, sign_off
 from dispatcher.services import terms as agreed
 from dispatcher.services.context import Context
 from dispatcher.services.terms import Terms, outside
@@ -110,18 +110,29 @@ def approve(ctx: Context, actor: Person, name: str, *, seen: str = "") -> PreApp
 
 
 def revoke(ctx: Context, actor: Person, name: str, reason: str) -> PreApproval:
-    """It holds no more, also for instances that have not left. Its author and every approver may."""
+    """It holds no more: what was sent under it and has not begun is taken back. Its author and every approver may."""
     if not reason.strip():
         raise Refused("A reason is missing.", mend="--reason TEXT")
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
         row = _known(tx, name)
+        waiting = _waiting(tx, row, now)
         if row.created_by != actor.id or not may(actor, Right.DRAFT):
             require(actor, Right.APPROVE)
         if not preapprovals.revoke(tx, row.id, actor.id, reason.strip(), now):
             raise Refused(f"The pre-approval {name} is revoked already.", mend="dispatcher preapproval list")
         broadcasts.note_act(tx, "pre-approval revoked", now, person_id=actor.id, detail=f"{name}: {reason.strip()}")
+        for one in waiting:
+            releasing.take_back(ctx, tx, one)
+            detail = f"the pre-approval {name} was revoked"
+            broadcasts.note_act(tx, "undone", now, person_id=actor.id, broadcast_id=one.id, detail=detail)
         return _view(ctx, tx, preapprovals.get(tx, row.id))
+
+
+def _waiting(tx: Tx, row: Row[Any], now: int) -> list[Broadcast]:
+    """Released instances of which nothing has begun. They are locked before the terms are, as a send does."""
+    found = [broadcasts.get(tx, number, lock=True) for number in preapprovals.instances(tx, row.id)]
+    return [one for one in found if one.state is BroadcastState.RELEASED and not releasing.has_begun(tx, one, now)]
 
 
 def show(ctx: Context, name: str) -> PreApproval:
@@ -170,11 +181,14 @@ def instance(ctx: Context, actor: Person, name: str, use: Use = Use()) -> Broadc
     return approval.freeze(ctx, actor, made.ref, bind)
 
 
-def require_still(ctx: Context, tx: Tx, broadcast: Broadcast) -> Terms | None:
-    """The terms under which a broadcast goes, if they still hold at this moment; None for one without."""
+def require_still(ctx: Context, tx: Tx, broadcast: Broadcast, *, lock: bool = False) -> Terms | None:
+    """The terms under which a broadcast goes, if they still hold at this moment; None for one without.
+
+    With `lock` nobody revokes them before the transaction ends.
+    """
     if broadcast.preapproval_id is None:
         return None
-    row = preapprovals.get(tx, broadcast.preapproval_id)
+    row = preapprovals.get(tx, broadcast.preapproval_id, lock=lock)
     terms = _terms(row)
     _require_held(ctx, tx, row, broadcast.ref)
     _require_bytes(ctx, row, terms, ctx.catalogue.get(broadcast.template_id), broadcast.ref)

@@ -8,18 +8,27 @@ from dispatcher.ledger import accounts, broadcasts, usage
 from dispatcher.ledger.claims import Claim
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
+from dispatcher.log import get
 from dispatcher.model.clock import to_ms
+from dispatcher.model.kinds import Mode
 from dispatcher.services.context import Account, Context
+
+log = get(__name__)
 
 
 def planned(ctx: Context, claim: Claim) -> list[Account]:
-    """The accounts that the approved plan names for this batch, in its order."""
-    if claim.account is not None:
-        names: tuple[str, ...] = (claim.account,)
-    else:
-        with ctx.ledger.read() as tx:
-            names = broadcasts.get(tx, claim.broadcast_id).plan.accounts.get(claim.channel, ())
-    return [ctx.accounts[name] for name in names if name in ctx.accounts]
+    """The accounts that the approved plan names for this batch, in its order.
+
+    Of a drill only those on this machine, whatever the settings have become since it was sent.
+    """
+    with ctx.ledger.read() as tx:
+        found = broadcasts.get(tx, claim.broadcast_id)
+    names = found.plan.accounts.get(claim.channel, ()) if claim.account is None else (claim.account,)
+    have = [ctx.accounts[name] for name in names if name in ctx.accounts]
+    inside = [one for one in have if one.is_loopback or found.mode is not Mode.DRILL]
+    if len(inside) < len(have):
+        log.error("drill_kept_inside", broadcast=found.ref, channel=claim.channel)
+    return inside
 
 
 @dataclass(frozen=True, slots=True)

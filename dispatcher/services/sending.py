@@ -3,13 +3,13 @@
 from datetime import datetime, timedelta
 
 from dispatcher.errors import ConfirmationWrong, IllegalTransition, LedgerHeld, NotPermitted, Refused, TooLate
-from dispatcher.ledger import broadcasts, controls
+from dispatcher.ledger import broadcasts
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast, broadcast_id
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Mode
 from dispatcher.model.person import Person
-from dispatcher.model.states import BroadcastState, ControlState
+from dispatcher.model.states import BroadcastState
 from dispatcher.people import PROGRAM, Right, door_of, require
 from dispatcher.services import (
     drafting,
@@ -94,19 +94,16 @@ def undo(ctx: Context, actor: Person, ref: str) -> Broadcast:
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
         broadcast = broadcasts.get(tx, broadcast_id(ref), lock=True)
-        rows = controls.of(tx, broadcast.id).values()
         if broadcast.state is not BroadcastState.RELEASED:
             if broadcast.state is BroadcastState.APPROVED and waves.take_back(tx, broadcast):
                 broadcasts.note_act(tx, "undone", now, person_id=actor.id, broadcast_id=broadcast.id)
                 return broadcast
             raise IllegalTransition(f"{broadcast.ref} is {broadcast.state}; there is nothing to undo.")
-        if any(row.started_at is not None or row.release_at <= now for row in rows):
+        if releasing.has_begun(tx, broadcast, now):
             raise TooLate(
                 f"The undo window of {broadcast.ref} is over.", mend=f"dispatcher broadcast stop {broadcast.ref}"
             )
-        controls.move(tx, broadcast.id, ControlState.PLANNED, now, release_at=None, expires_at=None)
-        broadcasts.move(tx, broadcast, BroadcastState.APPROVED, release_at=None, expires_at=None)
-        succession.give_way(ctx, tx, broadcast)
+        releasing.take_back(ctx, tx, broadcast)
         waves.take_back(tx, broadcast)
         broadcasts.note_act(tx, "undone", now, person_id=actor.id, broadcast_id=broadcast.id)
         return broadcasts.get(tx, broadcast.id)
@@ -128,7 +125,7 @@ def _require_ready(ctx: Context, tx: Tx, broadcast: Broadcast, confirmed: int) -
         raise Refused(
             f"The channel {shut[0]} is frozen.", mend=f"dispatcher channel thaw {shut[0]}, or draft without it."
         )
-    preapproval.require_still(ctx, tx, broadcast)
+    preapproval.require_still(ctx, tx, broadcast, lock=True)
     retracted.require_none(ctx, tx, broadcast)
     _require_loopback(ctx, broadcast)
     if confirmed != (people := waves.people(tx, broadcast)):

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from dispatcher.errors import NotPermitted, Refused, UsageError
+from dispatcher.ledger import controls
 from dispatcher.model.kinds import Channel, Mode, Severity
 from dispatcher.model.person import Level, Role
 from dispatcher.people import PROGRAM
@@ -166,6 +167,24 @@ def test_revoked_it_stops_an_instance_that_has_not_left(desk):
     with pytest.raises(Refused):
         preapproval.revoke(desk.ctx, desk.cat, USE, "twice")
     assert preapproval.add(desk.ctx, desk.ana, USE, terms(desk)).state == "submitted"
+
+
+def test_revoked_it_takes_back_what_was_sent_for_later(tmp_path, database_url):
+    desk = Desk(tmp_path, database_url)
+    agreed(desk)
+    later, gone = use(desk), use(desk)
+    sending.send(desk.ctx, desk.olu, gone.ref, confirm_audience=5, undo=0)
+    sending.send(desk.ctx, desk.olu, later.ref, confirm_audience=5, at=desk.clock.now() + timedelta(hours=1))
+    preapproval.revoke(desk.ctx, desk.ben, USE, "the wording is out of date")
+    assert accounting.show(desk.ctx, later.ref).broadcast.state == "approved"
+    assert accounting.show(desk.ctx, gone.ref).broadcast.state == "released"
+    with pytest.raises(Refused) as caught:
+        sending.send(desk.ctx, desk.olu, later.ref, confirm_audience=5)
+    assert limit_of(caught) == "revoked"
+    desk.clock.pass_by(3_601)
+    with desk.ctx.ledger.read() as tx:
+        assert {row.state for row in controls.of(tx, later.id).values()} == {"planned"}
+    desk.ctx.ledger.close()
 
 
 def test_another_byte_in_the_template_is_not_what_was_approved(tmp_path):
