@@ -81,7 +81,8 @@ def retract_fact(ctx: Context, actor: Person, ref: str, name: str, reason: str) 
     """Take a fact back, in every language. Nothing may state it any more; who told it is listed.
 
     Where the person may draft, the correction of each such broadcast is drafted in the same moment, for exactly those
-    whom it reached or may have reached, and what of it has not left is held.
+    whom it reached or may have reached, and what of it has not left is held. What is released and has reached nobody
+    yet is held whoever retracts.
     """
     require(actor, Right.INCIDENT)
     if not reason.strip():
@@ -98,7 +99,10 @@ def retract_fact(ctx: Context, actor: Person, ref: str, name: str, reason: str) 
         _put(tx, ctx, actor, incident, sorted(taken, key=lambda fact: fact.locale or ""), "facts retracted")
         told = _told_by(ctx, tx, incident, said, _OUT)
         would = _told_by(ctx, tx, incident, said, _WAITING)
-        drafts = _corrections(ctx, tx, actor, told) if may(actor, Right.DRAFT) else ()
+        reached = [one for one in told if derived.reached_anybody(tx, one.id)]
+        for one in (one for one in told if one not in reached):
+            followups.hold_in(ctx, tx, actor, broadcasts.get(tx, one.id, lock=True))
+        drafts = _corrections(ctx, tx, actor, reached) if may(actor, Right.DRAFT) else ()
     return Retraction(tuple(taken), told, drafts, would)
 
 
@@ -163,12 +167,8 @@ def _specs(ctx: Context, names: set[str], kind: FactKind | None) -> dict[str, Fa
 
 
 def _corrections(ctx: Context, tx: Tx, actor: Person, told: Iterable[Broadcast]) -> tuple[Broadcast, ...]:
-    """A draft for each broadcast that reached somebody."""
-    return tuple(
-        followups.correct_in(ctx, tx, actor, broadcasts.get(tx, one.id, lock=True))
-        for one in told
-        if derived.reached_anybody(tx, one.id)
-    )
+    """A draft for each broadcast; all of them reached somebody."""
+    return tuple(followups.correct_in(ctx, tx, actor, broadcasts.get(tx, one.id, lock=True)) for one in told)
 
 
 def _since_first_said(tx: Tx, incident: Incident, fact: Fact) -> Fact:

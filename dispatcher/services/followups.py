@@ -68,7 +68,7 @@ def correct_in(
     """The same inside a transaction of the caller's, who has checked the right and locked the broadcast."""
     words = ctx.catalogue.get(template or _correcting(ctx, origin))
     _require_out(origin)
-    _hold(ctx, tx, actor, origin)
+    hold_in(ctx, tx, actor, origin)
     told = _mention(ctx, origin, words) | dict(facts or {})
     same = {channel: [channel] for channel in _PEOPLE}
     sources = [origin.id, *_reroutes(tx, origin)]
@@ -184,7 +184,8 @@ def _mention(ctx: Context, origin: Broadcast, words: Template) -> dict[FactKey, 
     return {("original", None): f"our message {origin.code} of {day}"}
 
 
-def _hold(ctx: Context, tx: Tx, actor: Person, origin: Broadcast) -> None:
+def hold_in(ctx: Context, tx: Tx, actor: Person, origin: Broadcast) -> None:
+    """Hold what has not left of a broadcast and its reroutes; the caller has checked the right and locked it."""
     now = to_ms(ctx.clock.now())
     for one in [origin.id, *_reroutes(tx, origin)]:
         if not controls.move(tx, one, ControlState.PAUSED, now, reason=HELD_FOR_CORRECTION):

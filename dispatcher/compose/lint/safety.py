@@ -25,10 +25,18 @@ def no_evidence(passage: Passage, case: Case) -> Iterable[Hit]:
     if case.template.profile is Profile.UPDATE:
         claims += sentences(passage, "flat_denial")
     for sentence, found in claims:
+        if case.template.profile is Profile.CORRECTION and _taken_back(sentence.text, case):
+            continue
         paragraph = " ".join(s.text for s in passage.sentences if s.line == sentence.line)
         dated = says(paragraph, "as_of", passage.language)
         if not (dated and says(paragraph, "still_checking", passage.language)):
             yield Hit(passage, sentence.line, found[0], weight=Weight.BLOCK if severe else None)
+
+
+def _taken_back(sentence: str, case: Case) -> bool:
+    """A correction has to repeat the wrong words."""
+    wrong = (str(fact.value) for (name, _), fact in case.brief.facts.items() if name == "wrong")
+    return any(sentence.strip() in words for words in wrong)
 
 
 @rule(

@@ -38,6 +38,7 @@ def shouting(passage: Passage, case: Case) -> Iterable[Hit]:
 def _known(word: str, case: Case, passage: Passage) -> bool:
     org = case.brief.organisation
     named = f"{org.name} {org.sms_name} {case.brief.code} {case.brief.incident_ref}".split()
+    named += case.brief.corrects
     drill = case.brief.mode is Mode.DRILL and word == marks.word(passage.language)
     return word in _ACRONYMS or word in named or drill
 

@@ -3,6 +3,7 @@
 import pytest
 
 from dispatcher.compose.lint import phrases
+from dispatcher.model.fact import Fact, FactKind
 from dispatcher.model.template import Profile
 from tests.compose.lint.bench import found, mail, page_of
 
@@ -305,6 +306,18 @@ def test_a_flat_denial_while_we_still_look_is_told_as_such(text, locale):
 )
 def test_a_denial_with_its_time_and_a_question_are_no_flat_denial(text):
     assert found("L06", mail(text), profile=Profile.UPDATE) == []
+
+
+def test_a_correction_may_repeat_the_code_and_the_words_that_it_takes_back():
+    """A code without a digit looks like shouting, and the wrong words like a new claim."""
+    text = "Our message VJKLMNP was wrong. We said that no customer data is affected."
+    wrong = Fact("wrong", FactKind.LINE, "We said that no customer data is affected.")
+    taken_back = {"profile": Profile.CORRECTION, "facts": [wrong], "corrects": ("VJKLMNP", "B-1")}
+    assert found("L26", mail(text), **taken_back) == []
+    assert found("L26", mail(text)) == [("warn", "VJKLMNP")]
+    again = "We said that there is no sign of a theft. There is no sign of another theft."
+    wrong = Fact("wrong", FactKind.LINE, "We said that there is no sign of a theft.")
+    assert found("L06", mail(again), **taken_back | {"facts": [wrong]}) == [("warn", "no sign")]
 
 
 def test_no_evidence_blocks_in_a_breach_notice_and_warns_elsewhere():
