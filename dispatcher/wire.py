@@ -236,7 +236,8 @@ def _open_pool(context: ssl.SSLContext | None, limit: int, may_go: Callable[[str
         auto_decompress=False,
         trust_env=False,
     )
-    return _Pool(session, (aiohttp.ClientError, OSError), stale, functools.partial(URL, encoded=True))
+    # A host that no resolver takes (a label of 64 letters) ends in a UnicodeError.
+    return _Pool(session, (aiohttp.ClientError, OSError, UnicodeError), stale, functools.partial(URL, encoded=True))
 
 
 async def _read(response: "ClientResponse", most: int) -> bytes:

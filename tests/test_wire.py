@@ -130,6 +130,15 @@ def test_a_name_that_does_not_resolve_is_certain(monkeypatch):
         asyncio.run(act())
 
 
+def test_a_name_that_no_resolver_takes_is_certain():
+    async def act():
+        async with Wire() as wire:
+            await call(wire, f"http://{'a' * 64}.example.com")
+
+    with pytest.raises(NeverConnected):
+        asyncio.run(act())
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     return self_signed(tmp_path_factory.mktemp("tls"))

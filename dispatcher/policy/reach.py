@@ -13,6 +13,9 @@ from dispatcher.settings.public import Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _LOW = 0xFFFFFFFF
+_INSIDE = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "fec0::/10", "3fff::/20")))
+"""What counts as global in some versions of Python and is not: protocol assignments (a cloud's metadata among them),
+the old relays of 6to4, site-local and documentation addresses."""
 
 
 def reach(networks: Iterable[Network], *, loopback_only: bool = False) -> Callable[[str], bool]:
@@ -29,6 +32,8 @@ def _may_go(networks: tuple[Network, ...], loopback_only: bool, written: str) ->
     if loopback_only and not inner.is_loopback:
         return False
     named = any(inner in network for network in networks if network.version == inner.version)
+    if any(inner in network for network in _INSIDE if network.version == inner.version):
+        return named
     return named or (inner.is_global and not inner.is_multicast and not inner.is_reserved)
 
 

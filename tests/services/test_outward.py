@@ -299,7 +299,8 @@ def test_a_name_is_judged_by_the_addresses_it_leads_to_at_the_call(make, receive
     "address",
     ["127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
      "255.255.255.255", "::1", "::", "fe80::1%eth0", "fc00::1", "ff02::1", "::ffff:10.0.0.1", "64:ff9b::a00:1",
-     "2002:a00:1::", "2001:db8::1", "fd00:ec2::254", "nonsense", ""],
+     "2002:a00:1::", "2001:db8::1", "fd00:ec2::254", "nonsense", "",
+     "192.0.0.192", "192.88.99.1", "fec0::1", "3fff::1"],
 )  # fmt: skip
 def test_addresses_inside_are_refused(address):
     assert not reach(())(address)
