@@ -79,6 +79,7 @@ def edit(ctx: Context, actor: Person, ref: str, facts: Mapping[FactKey, object],
     require(actor, Right.DRAFT)
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
+        waves.lock_lead(tx, broadcast_id(ref))
         found = broadcasts.get(tx, broadcast_id(ref), lock=True)
         require_names(ctx.catalogue.get(found.template_id), facts)
         waves.void_lead(tx, found)

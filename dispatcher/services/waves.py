@@ -171,6 +171,13 @@ def approve_followers(tx: Tx, lead: Broadcast, yeses: Sequence[Row[Any]], now: i
         broadcasts.note_act(tx, "approved", now, broadcast_id=one.id, detail=f"as a wave of {lead.ref}")
 
 
+def lock_lead(tx: Tx, number: int) -> None:
+    """Whoever locks a follower and its lead locks the lead first, as its approval and the tick do."""
+    place = waves.place(tx, number)
+    if place is not None and place.lead_id != number:
+        broadcasts.get(tx, place.lead_id, lock=True)
+
+
 def void_lead(tx: Tx, broadcast: Broadcast) -> None:
     """An edit of what goes with a lead: the lead's approval is void too, and so is its send."""
     place = waves.place(tx, broadcast.id)

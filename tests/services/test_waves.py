@@ -1,6 +1,7 @@
 """Release waves: one approval, one after another, each when the one before is out, whatever the tick does."""
 
 import threading
+import time
 
 import pytest
 
@@ -243,6 +244,30 @@ def test_an_edit_takes_the_send_back_so_that_a_new_yes_alone_releases_nothing(wo
     for _ in range(2):
         on(world)
     assert (told(world, world.staff), set(states(world).values())) == (0, {"planned"})
+
+
+def test_an_edit_of_a_follower_and_an_approval_of_its_lead_never_wait_for_each_other(world):
+    order(world)
+    edit = threading.Thread(target=drafting.edit, args=(world.ctx, world.author, world.press.ref, {}, "other words"))
+    with world.ctx.ledger.write() as tx:
+        broadcasts.get(tx, world.staff.id, lock=True)
+        edit.start()
+        if not tx.is_sqlite:
+            wait_until_blocked(world)
+        broadcasts.get(tx, world.press.id, lock=True)
+    edit.join(60)
+    assert accounting.show(world.ctx, world.press.ref).broadcast.version == 2
+
+
+def wait_until_blocked(world):
+    ends = time.monotonic() + 60
+    sql = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    while time.monotonic() < ends:
+        with world.ctx.ledger.read() as tx:
+            if tx.one(sql):
+                return
+        time.sleep(0.01)
+    raise AssertionError("nobody waits")
 
 
 def test_a_broken_glass_opens_all_waves_or_none(world):
