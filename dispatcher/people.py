@@ -87,7 +87,7 @@ def require(person: Person, right: Right) -> None:
     raise NotPermitted(
         f"{person.name} may not {right}.",
         why=f"Roles held: {', '.join(sorted(person.roles)) or 'none'}. This needs {' or '.join(holders)}.",
-        mend=f"Ask somebody with the role {' or '.join(holders)}, or an admin to add it: dispatcher person add.",
+        mend=f"Ask somebody with the role {' or '.join(holders)}, or an admin to give it: dispatcher person change.",
     )
 
 

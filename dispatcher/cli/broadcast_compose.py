@@ -9,7 +9,8 @@ import click
 
 from dispatcher.cli.actor import acting, acting_on
 from dispatcher.cli.groups import Verb
-from dispatcher.cli.screen import badge, number, pairs, printable, say, show, table
+from dispatcher.cli.label import label
+from dispatcher.cli.screen import number, pairs, printable, say, show, table
 from dispatcher.cli.session import Session, pass_session
 from dispatcher.errors import Refused, UsageError
 from dispatcher.model.broadcast import Fallback
@@ -142,7 +143,8 @@ def draft(
         **asked,
     )
     made = drafting.draft(session.ctx, acting(session, wanted.mode), wanted)
-    say(session, f"{badge(made.mode)}\nDrafted {made.ref}. Next: dispatcher broadcast check {made.ref}")
+    say(session, label(session, made.mode, made.ref))
+    say(session, f"Drafted {made.ref}. Next: dispatcher broadcast check {made.ref}")
     show(session, shown(made), made.ref)
 
 
@@ -172,7 +174,7 @@ def check(session: Session, ref: str) -> None:
 
     result = checking.check(session.ctx, ref)
     plain = result.as_dict()
-    show(session, plain, lambda: _check_words(plain))
+    show(session, plain, lambda: _check_words(plain, label(session, plain["mode"], ref)))
     if plain["blocked"]:
         raise Refused(
             f"{ref} may not go out like this.",
@@ -193,16 +195,14 @@ _PLAN = {
 }
 
 
-def _check_words(plain: dict[str, Any]) -> str:
+def _check_words(plain: dict[str, Any], head: str) -> str:
     used = [key for key in _PLAN if any(plan[key] is not None for plan in plain["channels"].values())]
     rows = [
         [name, *(plan[key] for key in used), ", ".join(plan["accounts"])] for name, plan in plain["channels"].items()
     ]
     plan = table(["channel", *(_PLAN[key] for key in used), "by"], rows) if rows else ""
     found = "\n".join(map(_finding, plain["findings"])) or "✔ Nothing to mend."
-    return "\n\n".join(
-        filter(None, (badge(plain["mode"]), found, plan, f"audience_size {number(plain['audience_size'])}"))
-    )
+    return "\n\n".join(filter(None, (head, found, plan, f"audience_size {number(plain['audience_size'])}")))
 
 
 def _finding(told: dict[str, Any]) -> str:
@@ -240,7 +240,8 @@ def submit(session: Session, ref: str) -> None:
 
     made = approval.submit(session.ctx, acting_on(session, ref), ref)
     words = {"submitted": made.ref, "audience_size": made.audience_size, "digest": made.digest}
-    say(session, f"{badge(made.mode)}\nNext, another person: dispatcher broadcast approve {made.ref}")
+    say(session, label(session, made.mode, made.ref))
+    say(session, f"Next, another person: dispatcher broadcast approve {made.ref}")
     show(session, shown(made), pairs(words))
 
 

@@ -8,7 +8,8 @@ import click
 from dispatcher.cli.actor import acting_on
 from dispatcher.cli.broadcast_compose import channels_of, comma_list, fact_options, read_facts, shown
 from dispatcher.cli.groups import Verb
-from dispatcher.cli.screen import badge, say, show
+from dispatcher.cli.label import label
+from dispatcher.cli.screen import say, show
 from dispatcher.cli.session import Session, pass_session
 from dispatcher.model.broadcast import Broadcast
 
@@ -16,7 +17,8 @@ _TEMPLATE = click.option("--template", default="", metavar="ID", help="Other wor
 
 
 def _told(session: Session, made: Broadcast) -> None:
-    say(session, f"{badge(made.mode)}\nDrafted {made.ref}. Next: dispatcher broadcast check {made.ref}")
+    say(session, label(session, made.mode, made.ref))
+    say(session, f"Drafted {made.ref}. Next: dispatcher broadcast check {made.ref}")
     show(session, shown(made), made.ref)
 
 

@@ -9,7 +9,8 @@ import click
 
 from dispatcher.cli.broadcast_compose import channels_of, comma_list
 from dispatcher.cli.groups import Verb
-from dispatcher.cli.screen import badge, say, show
+from dispatcher.cli.label import label
+from dispatcher.cli.screen import say, show
 from dispatcher.cli.session import Session, pass_session
 
 _PLAIN_WIDTH = 72
@@ -51,7 +52,8 @@ def preview(
     found = previewing.look(session.ctx, ref, recipient, channels_of(channels))
     if target is None and not look_at:
         width = _PLAIN_WIDTH if session.plain else min(shutil.get_terminal_size((100, 24)).columns, _WIDEST)
-        show(session, found.as_dict(), lambda: f"{badge(found.broadcast.mode)}\n\n{found.as_text(width)}")
+        head = label(session, found.broadcast.mode, found.broadcast.ref)
+        show(session, found.as_dict(), lambda: f"{head}\n\n{found.as_text(width)}")
         return
     path = Path(f"{found.broadcast.ref}-preview.html" if target in (None, _NAMED) else str(target))
     write_private(path, found.as_html())

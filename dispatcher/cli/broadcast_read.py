@@ -55,6 +55,8 @@ def view_words(view: View) -> str:
         "approved_by": join_words(view["approved_by"]) if view["approved_by"] else "nobody",
         "digest": view["digest"] or "none yet",
     }
+    if view["release_at"] and view["state"] in ("released", "late"):
+        facts["release_at"] = view["release_at"]
     if order := view.get("waves"):
         facts["waves"] = ", then ".join(f"{wave['name']} {wave['state']}" for wave in order)
     if issued := view.get("codes"):

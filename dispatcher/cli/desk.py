@@ -6,7 +6,8 @@ import click
 
 from dispatcher.cli.actor import acting
 from dispatcher.cli.groups import Verb
-from dispatcher.cli.screen import badge, printable, say
+from dispatcher.cli.label import label
+from dispatcher.cli.screen import printable, say
 from dispatcher.cli.session import Session, pass_session
 from dispatcher.errors import DispatcherError, UsageError
 from dispatcher.model.states import BroadcastState
@@ -72,7 +73,7 @@ def _one(session: Session, actor: "Person", one: "Broadcast") -> None:
 
     try:
         _, _, said = checking.renditions_now(session.ctx, one.ref)
-        say(session, f"{badge(one.mode)}\n{one.ref} {printable(one.title)}")
+        say(session, f"{label(session, one.mode, one.ref)}\n{one.ref} {printable(one.title)}")
         for rendition in said:
             text = rendition.parts.get("text") or "\n".join(rendition.posts)
             say(session, f"\n{rendition.channel} ({rendition.locale})\n{printable(text, lines=True)}")

@@ -9,7 +9,7 @@ import click
 from dispatcher.cli.actor import acting
 from dispatcher.cli.broadcast_compose import fact_pairs
 from dispatcher.cli.groups import Noun, Verb
-from dispatcher.cli.incident import words_of
+from dispatcher.cli.incident import said, words_of
 from dispatcher.cli.screen import plain_value, printable, say, show, table
 from dispatcher.cli.session import Session, join_words, pass_session
 from dispatcher.cli.when import told
@@ -121,15 +121,10 @@ def _words(session: Session, found: Sequence[Any]) -> str:
         return "No fact is set."
     zone = session.settings.organisation.time_zone
     rows = [
-        [f.name, f.locale or "", f.state, _value(f.value), f.source, told(f.as_of, zone) if f.as_of else ""]
+        [f.name, f.locale or "", f.state, printable(said(f.value)), f.source, told(f.as_of, zone) if f.as_of else ""]
         for f in found
     ]
     return table(["fact", "locale", "state", "value", "source", "as of"], rows)
-
-
-def _value(value: Any) -> str:
-    words = value if isinstance(value, str) else "–" if value is None else str(value)
-    return printable(words if len(words) <= 70 else words[:69] + "…")
 
 
 command = Noun("fact", help="What is known about an incident, and how surely.", commands=[put, retract, list_all])

@@ -1,6 +1,6 @@
 """`dispatcher incident`: what happened, how bad it is, and when the next word is due."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -179,7 +179,7 @@ def look(session: Session, ref: str) -> None:
 
 
 def _view_words(session: Session, view: Any) -> str:
-    facts = [[f.name, f.locale or "", f.state, _said(f.value)] for f in view.facts]
+    facts = [[f.name, f.locale or "", f.state, said(f.value)] for f in view.facts]
     sent = [[b.ref, b.state, b.title] for b in view.broadcasts]
     acts = [
         [e.at.strftime("%d %b %H:%M:%S"), e.person or "program", e.verb, e.broadcast, e.detail] for e in view.timeline
@@ -196,9 +196,20 @@ def _view_words(session: Session, view: Any) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _said(value: Any) -> str:
-    words = value if isinstance(value, str) else str(plain_value(value)) if value is not None else "–"
+def said(value: Any) -> str:
+    """The value of a fact on one line: the rows of a table by semicolons, their columns by commas."""
+    words = _flat(value)
     return words if len(words) <= 70 else words[:69] + "…"
+
+
+def _flat(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, Mapping):
+        return ", ".join(_flat(one) for one in value.values() if one is not None)
+    if isinstance(value, list | tuple):
+        return "; ".join(_flat(one) for one in value) or "–"
+    return value if isinstance(value, str) else str(plain_value(value))
 
 
 @click.command(cls=Verb)

@@ -62,7 +62,31 @@ def add(session: Session, name: str, roles: Sequence[str], level: str, email: st
         session.ctx, acting_manager(session), name, roles=roles_of(roles), level=Level(level), email=email, phone=phone
     )
     say(session, f"Next: dispatcher person token {made.name!r}")
-    show(session, as_dict(made, token=False), f"{made.name} is {', '.join(sorted(made.roles))}; level {made.level}.")
+    show(session, as_dict(made, token=False), _words(made))
+
+
+def _words(person: "Person") -> str:
+    return f"{person.name} is {', '.join(sorted(person.roles))}; level {person.level}."
+
+
+@click.command(cls=Verb)
+@click.argument("name")
+@click.option("--role", "roles", multiple=True, callback=comma_list, metavar="ROLES", help="All of them, not one more.")
+@click.option("--level", type=click.Choice([v.value for v in Level]), help="How far a yes reaches.")
+@click.option("--email", help="For test messages and notices; empty takes it away.")
+@click.option("--phone", help="For test messages and notices; empty takes it away.")
+@pass_session
+def change(
+    session: Session, name: str, roles: Sequence[str], level: str | None, email: str | None, phone: str | None
+) -> None:
+    """Give one of us other roles, level or addresses; the token goes on."""
+    from dispatcher.services import people
+
+    made = people.change(
+        session.ctx, acting_manager(session), name, roles=roles_of(roles), level=Level(level) if level else None,
+        email=email, phone=phone,
+    )  # fmt: skip
+    show(session, as_dict(made, token=made.id in people.token_holders(session.ctx)), _words(made))
 
 
 @click.command("list", cls=Verb)
@@ -158,6 +182,6 @@ def signatories(session: Session) -> None:
 
 command = Noun(
     "person",
-    help="Who may act, and who signs: add, list, remove, token, deputy, signatories.",
-    commands=[add, list_all, remove, token, deputy, signatories],
+    help="Who may act, and who signs: add, change, list, remove, token, deputy, signatories.",
+    commands=[add, change, list_all, remove, token, deputy, signatories],
 )

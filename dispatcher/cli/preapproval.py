@@ -9,7 +9,8 @@ import click
 from dispatcher.cli.actor import acting
 from dispatcher.cli.broadcast_compose import channels_of, comma_list, fact_options, read_facts, shown
 from dispatcher.cli.groups import Noun, Verb
-from dispatcher.cli.screen import badge, pairs, plain_value, say, show, table
+from dispatcher.cli.label import label
+from dispatcher.cli.screen import pairs, plain_value, say, show, table
 from dispatcher.cli.session import Session, join_words, pass_session
 from dispatcher.model.kinds import Mode, Severity
 
@@ -148,7 +149,8 @@ def use(
         **asked,
     )
     made = preapproval.instance(session.ctx, acting(session, wanted.mode), name, wanted)
-    say(session, f"{badge(made.mode)}\n{made.ref} is {made.state}. Next: dispatcher broadcast send {made.ref}")
+    say(session, label(session, made.mode, made.ref))
+    say(session, f"{made.ref} is {made.state}. Next: dispatcher broadcast send {made.ref}")
     show(session, shown(made) | {"preapproval": name}, made.ref)
 
 

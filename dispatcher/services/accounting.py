@@ -232,6 +232,12 @@ def _timeline(tx: Tx, broadcast: int) -> tuple[Mapping[str, Any], ...]:
     )  # fmt: skip
 
 
+def test_endpoints(ctx: Context, ref: str) -> tuple[str, ...]:
+    """Accounts of a live broadcast that lead to this machine."""
+    with ctx.ledger.read() as tx:
+        return _test_endpoints(ctx, broadcasts.get(tx, broadcast_id(ref)))
+
+
 def _test_endpoints(ctx: Context, broadcast: Broadcast) -> tuple[str, ...]:
     """Accounts of a live broadcast that lead to this machine: labelled wherever it is shown."""
     if broadcast.mode is not Mode.LIVE:

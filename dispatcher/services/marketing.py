@@ -91,7 +91,7 @@ def require_free(ctx: Context, tx: Tx, actor: Person, broadcast: Broadcast, desp
     if waiting and not despite.strip():
         refs = " and ".join(incident_ref(row.id) for row in waiting)
         raise Refused(
-            f"{broadcast.ref} is promotion, and not over yet: {refs}.",
+            f"{broadcast.ref} is promotion; it waits for {refs} to end.",
             why=_WHY,
             mend=(
                 "Wait until it is resolved; dispatcher broadcast missed lists what waits.",
@@ -111,7 +111,7 @@ def require_quiet(ctx: Context, tx: Tx, broadcast: Broadcast) -> None:
     """Return if no incident makes it wait: for what the program releases, as it decides nothing in spite of one."""
     if waiting := _reasons_to_wait(ctx, tx, broadcast):
         refs = " and ".join(incident_ref(row.id) for row in waiting)
-        raise Refused(f"{broadcast.ref} is promotion, and not over yet: {refs}.", why=_WHY, code="E-PAUSE")
+        raise Refused(f"{broadcast.ref} is promotion; it waits for {refs} to end.", why=_WHY, code="E-PAUSE")
 
 
 def pause_running(ctx: Context, now: int) -> None:

@@ -1,4 +1,4 @@
-"""Who may act: adding and removing persons, and the tokens that prove who somebody is.
+"""Who may act: adding, changing and removing persons, and the tokens that prove who somebody is.
 
 While no admin holds a token nobody could prove anything, so whoever has the machine may manage people without one;
 with the first admin's token that ends.
@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable
+from dataclasses import replace
 
 from dispatcher.channels import email as email_form
 from dispatcher.channels import phone as phone_form
@@ -39,8 +40,8 @@ def add(
     person = Person(
         id=0,
         name=_name(name),
-        email=email_form.canonical(email) if email else "",
-        phone=phone_form.canonical(phone, ctx.settings.audience.region) if phone else "",
+        email=_email(email),
+        phone=_phone(ctx, phone),
         roles=frozenset(roles),
         level=level,
     )
@@ -49,10 +50,58 @@ def add(
     with ctx.ledger.write() as tx:
         require_manager(tx, actor)
         if _find(tx, person.name):
-            raise Refused(f"Somebody is called {person.name} already.", mend="Choose another name.", code="E-PER")
+            raise Refused(
+                f"Somebody is called {person.name} already.",
+                mend=("Choose another name.", f"other roles, level or address: dispatcher person change {person.name}"),
+                code="E-PER",
+            )
         made = people.add(tx, person, now)
         _note(tx, "person added", now, actor, made, f"{' '.join(sorted(made.roles))}, {made.level}")
         return made
+
+
+def change(
+    ctx: Context,
+    actor: Person | None,
+    name: str,
+    *,
+    roles: Iterable[Role] = (),
+    level: Level | None = None,
+    email: str | None = None,
+    phone: str | None = None,
+) -> Person:
+    """Other roles, level or addresses for one of us, who stays the same person; what is left out stays as it is."""
+    now = to_ms(ctx.clock.now())
+    with ctx.ledger.write() as tx:
+        require_manager(tx, actor)
+        before = known(tx, name)
+        person = replace(
+            before,
+            roles=frozenset(roles) or before.roles,
+            level=level or before.level,
+            email=before.email if email is None else _email(email),
+            phone=before.phone if phone is None else _phone(ctx, phone),
+        )
+        if Role.ADMIN not in person.roles:
+            _spare_last_admin(tx, before)
+        people.change(tx, person)
+        _note(tx, "person changed", now, actor, person, f"{' '.join(sorted(person.roles))}, {person.level}")
+        return people.get(tx, person.id)
+
+
+def _spare_last_admin(tx: Tx, person: Person) -> None:
+    if [one for one in people.active(tx) if Role.ADMIN in one.roles] == [person]:
+        raise Refused(
+            f"{person.name} is the last admin.", mend="Add another admin first: dispatcher person add.", code="E-PER"
+        )
+
+
+def _email(written: str) -> str:
+    return email_form.canonical(written) if written else ""
+
+
+def _phone(ctx: Context, written: str) -> str:
+    return phone_form.canonical(written, ctx.settings.audience.region) if written else ""
 
 
 def remove(ctx: Context, actor: Person | None, name: str) -> Person:
@@ -61,13 +110,7 @@ def remove(ctx: Context, actor: Person | None, name: str) -> Person:
     with ctx.ledger.write() as tx:
         require_manager(tx, actor)
         person = known(tx, name)
-        admins = [one for one in people.active(tx) if Role.ADMIN in one.roles]
-        if admins == [person]:
-            raise Refused(
-                f"{person.name} is the last admin.",
-                mend="Add another admin first: dispatcher person add.",
-                code="E-PER",
-            )
+        _spare_last_admin(tx, person)
         people.remove(tx, person.id, now)
         _note(tx, "person removed", now, actor, person)
         return people.get(tx, person.id)

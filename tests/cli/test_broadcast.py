@@ -280,3 +280,9 @@ def test_a_name_that_the_template_does_not_ask_for_never_gets_into_a_draft(draft
     )  # fmt: skip
     assert new.code == 4
     assert "bogus is not asked for" in new.err
+
+
+def test_show_says_when_what_is_released_leaves(approved):
+    approved("broadcast", "send", "B-1", "--confirm-audience", 4, "--at", "in 3h", "--as", "Olu")
+    shown = approved("broadcast", "show", "B-1")
+    assert f"release_at     {approved('broadcast', 'show', 'B-1', '--json').json['release_at']}" in shown.out

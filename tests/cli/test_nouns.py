@@ -243,3 +243,17 @@ def test_in_a_terminal_the_number_of_rows_is_typed(staffed, people_csv, monkeypa
     answer = staffed("audience", "import", people_csv, "--into", "customers", "--region", "GB", "--as", "Ana")
     assert answer.code == code
     assert "4 were read" in answer.err
+
+
+def test_roles_are_added_to_one_of_us_who_is_there(staffed):
+    assert "person change Ana" in staffed("person", "add", "Ana", "--role", "approver", "--as", "Ada").err
+    made = staffed("person", "change", "Ana", "--role", "author,operator", "--as", "Ada", "--json")
+    assert made.json["roles"] == ["author", "operator"]
+
+
+def test_the_rows_of_a_fact_are_words(staffed):
+    staffed("incident", "open", "Shop", "--severity", "major", "--service", "Orders@Wales:down", "--as", "Ana")
+    listed = staffed("fact", "list", "INC-1").out
+    assert "Orders" in listed
+    assert "down" in listed
+    assert "{" not in listed

@@ -162,6 +162,21 @@ def test_the_last_admin_stays(ctx, admin):
     assert not people.remove(ctx, admin, "Ada").active
 
 
+@both
+def test_other_roles_make_no_other_person(ctx, admin):
+    jo = people.add(ctx, admin, "Jo", roles=[Role.AUTHOR], email="jo@example.com")
+    token = people.issue_token(ctx, admin, "Jo")
+    made = people.change(ctx, admin, "jo", roles=[Role.AUTHOR, Role.APPROVER], level=Level.DIRECTOR, email="")
+    assert (made.id, made.roles, made.level, made.email) == (jo.id, {Role.AUTHOR, Role.APPROVER}, Level.DIRECTOR, "")
+    assert people.authenticate(ctx, token) == made
+    assert people.change(ctx, admin, "Jo", phone="+447700900001").level is Level.DIRECTOR
+    assert ("person changed", admin.id, "Jo: approver author, director") in acts(ctx)
+    with pytest.raises(NotPermitted):
+        people.change(ctx, made, "Jo", roles=[Role.ADMIN])
+    with pytest.raises(Refused, match="last admin"):
+        people.change(ctx, admin, "Ada", roles=[Role.AUTHOR])
+
+
 def test_every_act_is_kept(ctx, admin):
     people.add(ctx, admin, "Jo", roles=[Role.AUTHOR])
     people.issue_token(ctx, admin, "Jo")
