@@ -337,7 +337,8 @@ def _close(ctx: Context, tx: Tx, promise: Promise, word: Word) -> None:
 
 
 def _settle_afterwards(tx: Tx, incident: Incident, template: Template, word: Word) -> None:
-    wanted = {Profile.CLOSING: "closing", Profile.APOLOGY: "apology"}.get(template.profile, template.id)
+    by_profile = {Profile.CLOSING: "closing", Profile.APOLOGY: "apology"}
+    wanted = template.id if template.id in AFTERWARDS else by_profile.get(template.profile, "")
     owed = rows.running(tx, incident.id).get(wanted)
     if owed is not None and owed.kind is PromiseKind.TARGET and wanted in AFTERWARDS:
         state = PromiseState.KEPT if word.at <= owed.due_at else PromiseState.MISSED

@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from dispatcher.compose.preview.frames import plain
-from dispatcher.ledger import audiences, broadcasts, documents, people
+from dispatcher.ledger import audiences, broadcasts, people
 from dispatcher.ledger import promises as promise_rows
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Mode
@@ -205,11 +205,7 @@ class House(World):
         text = (self.folder / path).read_text(encoding="utf-8")
         return json.loads(text) if path.endswith(".json") else text
 
-    def papers(self, made):
-        with self.ctx.ledger.read() as tx:
-            return {one.name: one.text for one in documents.of(tx, made.id)}
 
-
-def london(*parts):
-    """A UTC instant, for reading beside the local hours of the cadence."""
+def utc(*parts):
+    """An instant in UTC; London is the house's own zone."""
     return datetime(*parts, tzinfo=UTC)

@@ -255,6 +255,11 @@ def test_the_closing_note_ends_the_clock(world, ana):
     assert states(world) == [PromiseState.KEPT]
     assert states(world, "closing") == [PromiseState.KEPT]
     assert states(world, "apology") == states(world, "lessons") == [PromiseState.OPEN]
+    say(world, template="lessons")
+    assert states(world, "lessons") == [PromiseState.KEPT], "the lessons are no closing note, although they close"
+    assert states(world, "closing") == [PromiseState.KEPT]
+    say(world, template="apology-restoration")
+    assert states(world, "apology") == [PromiseState.KEPT]
 
 
 @both

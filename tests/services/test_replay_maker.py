@@ -11,9 +11,9 @@ from dispatcher.model.promise import Circle
 from dispatcher.services import drafting, facts, incidents, reach, sending
 from dispatcher.services.facts import Telling
 from dispatcher.services.incidents import Change, Opening
-from tests.services.replay_world import House, days, hours, london, minutes
+from tests.services.replay_world import House, days, hours, minutes, utc
 
-START = london(2026, 3, 2, 8, 0)
+START = utc(2026, 3, 2, 8, 0)
 MAIL_AND_TEXT = (Channel.EMAIL, Channel.SMS)
 CLAIM = "As of 08:30 GMT on 2 March 2026 we have found no sign that customer data was taken. We are still checking."
 TRUTH = "Files with names and contact details of customers were copied."
