@@ -1,10 +1,8 @@
 """Hand-over by the real ledger: whatever the vendor answers, everybody is accounted for and nobody is told twice."""
 
-import dataclasses
-
 import pytest
 
-from dispatcher.ledger import broadcasts, claims, controls, sweeps
+from dispatcher.ledger import claims, controls
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Policy
 from dispatcher.model.outcome import Accepted, Misconfigured, NotSent, OutcomeUnknown, Rejected, Throttled
@@ -162,28 +160,6 @@ def test_a_frozen_channel_sends_nothing_until_it_is_thawed(world):
         controls.thaw(tx, "email")
     world.drain("email")
     assert len(vendor.told) == 10
-
-
-@pytest.mark.parametrize("end", ["stopped", "expired"])
-def test_what_has_ended_is_work_for_no_later_tick(world, end):
-    _, made = _email(world, 10)
-    with world.ctx.ledger.write() as tx:
-        controls.move(tx, made, end, to_ms(world.clock.now()))
-        broadcasts.change(tx, made, state=end)
-    with world.ctx.ledger.read() as tx:
-        assert sweeps.finished(tx) == []
-
-
-@pytest.mark.parametrize(("mode", "told"), [("drill", 0), ("live", 10)])
-def test_a_drill_that_is_out_stays_inside_although_its_account_was_pointed_outside(world, mode, told):
-    vendor, made = _email(world, 10, mode=mode)
-    before = world.ctx.accounts["mail"]
-    outside = before.settings.model_copy(update={"base_url": "https://api.example.com"})
-    accounts = dict(world.ctx.accounts) | {"mail": dataclasses.replace(before, settings=outside)}
-    world.ctx = dataclasses.replace(world.ctx, accounts=accounts)
-    world.drain("email")
-    assert len(vendor.told) == told
-    assert world.sums(made, "email") == {"planned": 10, ("accepted" if told else "waiting"): 10}
 
 
 def test_a_changed_recipient_stops_the_channel(world):
