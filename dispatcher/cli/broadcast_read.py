@@ -59,6 +59,7 @@ def view_words(view: View) -> str:
         facts["release_at"] = view["release_at"]
     if order := view.get("waves"):
         facts["waves"] = ", then ".join(f"{wave['name']} {wave['state']}" for wave in order)
+        facts["in_all_waves"] = f"{number(view['release_size'])} people"
     if issued := view.get("codes"):
         facts["codes"] = (
             f"{number(issued['bound'])} of {issued['pool']} bound, {number(issued['given_back'])} given back"

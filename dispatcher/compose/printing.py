@@ -56,9 +56,8 @@ class Absent:
             "no time of the next update was given.",
             why="The text tells people when they hear from us again.",
             mend=(
-                'dispatcher incident promise REF "in 1h"',
-                "about no incident: draft it with --incident REF",
-                f"in a template of yours: {guard}",
+                'Promise one: dispatcher incident promise REF "in 1h"; a draft about no incident needs --incident REF.',
+                f"In a template of your own: {guard}.",
             ),
         )
 

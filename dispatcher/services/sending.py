@@ -132,7 +132,7 @@ def _require_ready(ctx: Context, tx: Tx, broadcast: Broadcast, confirmed: int) -
         raise ConfirmationWrong(
             f"{confirmed} is not the size of this audience; nothing was sent.",
             why=f"{broadcast.ref} goes to {people} people{' in all its waves' * waves.leads(tx, broadcast)}.",
-            mend="Look at dispatcher broadcast check, then type the size it shows.",
+            mend=f"Look at dispatcher broadcast show {broadcast.ref}, then type its number of people.",
         )
 
 
