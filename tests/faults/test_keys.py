@@ -20,7 +20,7 @@ KEYS = 20 if os.environ.get("DISPATCHER_TEST_FULL") else 2
 
 def _draft(ctx, key, title="t"):
     wanted = drafting.Draft(
-        template="holding-statement", channels=(Channel.SOCIAL,), request_key=key, facts={("service", None): title}
+        template="holding-statement", channels=(Channel.SOCIAL,), request_key=key, facts={("problem", None): title}
     )
     return drafting.draft(ctx, AUTHOR, wanted).ref
 
