@@ -45,6 +45,7 @@ def _show(session: Session, lead: str, found: Sequence[Any]) -> None:
 @pass_session
 def waves(session: Session, ref: str, order: str, done: str) -> None:
     """Release several broadcasts one after another under the approval of REF; without options, how far they are."""
+    from dispatcher.services import wave_order
     from dispatcher.services import waves as service
 
     if order and done:
@@ -56,7 +57,7 @@ def waves(session: Session, ref: str, order: str, done: str) -> None:
     elif done:
         _show(session, ref, service.done(session.ctx, acting_on(session, ref), ref, done))
     else:
-        _show(session, *service.listing(session.ctx, ref))
+        _show(session, *wave_order.listing(session.ctx, ref))
 
 
 @click.command(cls=Verb)

@@ -12,11 +12,11 @@ from dispatcher.model.clock import from_ms
 from dispatcher.model.kinds import Mode
 from dispatcher.model.states import TERMS, BroadcastState, ControlState, DeliveryState, shown
 from dispatcher.people import PROGRAM
-from dispatcher.services import findings, sign_off, waves
+from dispatcher.services import findings, sign_off, wave_order
 from dispatcher.services.context import Context
 from dispatcher.services.explaining import Explanation, explain
 from dispatcher.services.findings import Finding
-from dispatcher.services.waves import Wave
+from dispatcher.services.wave_order import Wave
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def show(ctx: Context, ref: str, *, reasons: bool = True) -> BroadcastView:
         told = _explanations(ctx, tx, broadcast, channels) if reasons else ()
         held = meta.get(tx, "hold")
         granted = codes.grant(tx, broadcast.id)
-        order, size = waves.order_of(tx, broadcast)
+        order, size = wave_order.order_of(tx, broadcast)
         warned = [one for one in findings.submitted(tx, broadcast)[1] if one.level == "warning"] if reasons else []
     return BroadcastView(
         broadcast, channels, approved_by, author or _program(broadcast), incident, odd,

@@ -20,6 +20,7 @@ from dispatcher.services import (
     retracted,
     sign_off,
     succession,
+    wave_order,
     waves,
 )
 from dispatcher.services.context import Context
@@ -128,7 +129,7 @@ def _require_ready(ctx: Context, tx: Tx, broadcast: Broadcast, confirmed: int) -
     preapproval.require_still(ctx, tx, broadcast, lock=True)
     retracted.require_none(ctx, tx, broadcast)
     _require_loopback(ctx, broadcast)
-    if confirmed != (people := waves.people(tx, broadcast)):
+    if confirmed != (people := wave_order.people(tx, broadcast)):
         raise ConfirmationWrong(
             f"{confirmed} is not the size of this audience; nothing was sent.",
             why=f"{broadcast.ref} goes to {people} people{' in all its waves' * waves.leads(tx, broadcast)}.",

@@ -6,7 +6,6 @@ or come late. A wave whose turn came during an outage waits for a person, like a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -23,29 +22,12 @@ from dispatcher.people import Right, require
 from dispatcher.services import hold, marketing, releasing, retracted, sign_off, succession
 from dispatcher.services.context import Context
 from dispatcher.services.digests import require_unaltered
+from dispatcher.services.wave_order import Wave, ref_of, told_of
 
 _WRITING = (BroadcastState.DRAFT, BroadcastState.RETURNED)
 _UNSENT = (*_WRITING, BroadcastState.SUBMITTED, BroadcastState.APPROVED)
 
 log = get(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Wave:
-    """One step. `ref` is empty for a person's own work, as publishing a page is. `state`: planned, waiting, open, out
-    or skipped."""
-
-    no: int
-    name: str
-    ref: str
-    state: str
-    reason: str = ""
-    opened_at: datetime | None = None
-    out_at: datetime | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """For `--json`."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 def define(ctx: Context, actor: Person, ref: str, order: Sequence[tuple[str, str]]) -> list[Wave]:
@@ -65,22 +47,7 @@ def define(ctx: Context, actor: Person, ref: str, order: Sequence[tuple[str, str
         broadcasts.note_act(
             tx, "waves set", to_ms(ctx.clock.now()), person_id=actor.id, broadcast_id=lead.id, detail=told
         )
-        return _told(tx, lead.id)
-
-
-def listing(ctx: Context, ref: str) -> tuple[str, list[Wave]]:
-    """The lead's ref and its waves, by the ref of any of them."""
-    with ctx.ledger.read() as tx:
-        found = broadcasts.get(tx, broadcast_id(ref))
-        place = waves.place(tx, found.id)
-        lead = place.lead_id if place is not None else found.id
-        return broadcast_ref(lead), _told(tx, lead)
-
-
-def order_of(tx: Tx, broadcast: Broadcast) -> tuple[list[Wave], int]:
-    """The waves in which this broadcast goes, and how many people its send releases to."""
-    place = waves.place(tx, broadcast.id)
-    return (_told(tx, place.lead_id) if place is not None else []), people(tx, broadcast)
+        return told_of(tx, lead.id)
 
 
 def skip(ctx: Context, actor: Person, ref: str, name: str, reason: str) -> list[Wave]:
@@ -112,12 +79,6 @@ def start(ctx: Context, tx: Tx, lead: Broadcast, at: datetime) -> Broadcast:
 def take_back(tx: Tx, lead: Broadcast) -> bool:
     """Undo of the lead, before anything of it went: the waves wait for another send. Whether there were any."""
     return bool(waves.disarm(tx, lead.id))
-
-
-def people(tx: Tx, lead: Broadcast) -> int:
-    """The size that is confirmed when the lead is sent: over all its waves."""
-    others = [broadcasts.get(tx, one) for one in waves.members(tx, lead.id)]
-    return (lead.audience_size or 0) + sum(one.audience_size or 0 for one in others)
 
 
 def require_ready(tx: Tx, lead: Broadcast) -> None:
@@ -253,7 +214,7 @@ def _pass(ctx: Context, actor: Person, ref: str, name: str, reason: str, to: str
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
         lead = broadcasts.get(tx, broadcast_id(ref), lock=True)
-        found = [one for one in waves.of(tx, lead.id) if name in (one.name, str(one.no), _ref(one))]
+        found = [one for one in waves.of(tx, lead.id) if name in (one.name, str(one.no), ref_of(one))]
         if not found:
             raise NotFound(f"{lead.ref} has no wave {name!r}.", mend=f"dispatcher broadcast waves {lead.ref}")
         [one] = found[:1]
@@ -268,7 +229,7 @@ def _pass(ctx: Context, actor: Person, ref: str, name: str, reason: str, to: str
     if not hold.guard(ctx):
         run(ctx, now)
     with ctx.ledger.read() as tx:
-        return _told(tx, lead.id)
+        return told_of(tx, lead.id)
 
 
 def _require_fit(tx: Tx, lead: Broadcast, members: Sequence[tuple[str, int | None]]) -> None:
@@ -285,14 +246,3 @@ def _require_fit(tx: Tx, lead: Broadcast, members: Sequence[tuple[str, int | Non
         place = waves.place(tx, one.id)
         if place is not None and place.lead_id != lead.id:
             raise Refused(f"{one.ref} is a wave of {broadcast_ref(place.lead_id)} already.", mend="Draft it anew.")
-
-
-def _told(tx: Tx, lead_id: int) -> list[Wave]:
-    return [
-        Wave(r.no, r.name, _ref(r), r.state, r.reason, from_ms(r.opened_at), from_ms(r.out_at))
-        for r in waves.of(tx, lead_id)
-    ]
-
-
-def _ref(row: Row[Any]) -> str:
-    return broadcast_ref(row.broadcast_id) if row.broadcast_id is not None else ""

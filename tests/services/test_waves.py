@@ -23,6 +23,7 @@ from dispatcher.services import (
     sending,
     sign_off,
     ticking,
+    wave_order,
 )
 from dispatcher.services import waves as service
 from dispatcher.services.digests import digest
@@ -96,7 +97,7 @@ def sent(world, **how):
 
 
 def states(world):
-    return {one.name: one.state for one in service.listing(world.ctx, world.staff.ref)[1]}
+    return {one.name: one.state for one in wave_order.listing(world.ctx, world.staff.ref)[1]}
 
 
 def told(world, one):
@@ -152,7 +153,7 @@ def test_a_wave_changed_behind_our_back_stays_shut_and_says_why(world):
         tx.change("UPDATE batch SET hash = 'other' WHERE broadcast_id = :b", b=world.customers.id)
     for _ in range(3):
         on(world)
-    wave = service.listing(world.ctx, world.staff.ref)[1][1]
+    wave = wave_order.listing(world.ctx, world.staff.ref)[1][1]
     assert (wave.state, told(world, world.customers), told(world, world.press)) == ("waiting", 0, 0)
     assert "not what was submitted" in wave.reason
     with world.ctx.ledger.read() as tx:

@@ -7,7 +7,7 @@ import pytest
 
 from dispatcher.errors import IllegalTransition, Refused
 from dispatcher.ledger import broadcasts, meta
-from dispatcher.services import accounting, approval, breakglass, drafting
+from dispatcher.services import accounting, approval, breakglass, drafting, wave_order
 from dispatcher.services import waves as service
 from tests.services.test_waves import approved, frozen, on, order, sent, states, told
 from tests.services.test_waves import world as world
@@ -76,7 +76,7 @@ def test_promotion_does_not_open_as_a_wave_while_an_incident_goes_on(world):
     sent(world)
     for _ in range(3):
         on(world)
-    wave = service.listing(world.ctx, world.staff.ref)[1][1]
+    wave = wave_order.listing(world.ctx, world.staff.ref)[1][1]
     assert (wave.state, told(world, world.customers)) == ("waiting", 0)
     assert "promotion" in wave.reason
 
