@@ -101,4 +101,8 @@ def _quiet_pipe() -> int:
 
 def main() -> None:
     """Entry point."""
-    sys.exit(run(sys.argv[1:]))
+    try:
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # it struck while another end was being told
+        code = 130
+    sys.exit(code)

@@ -198,3 +198,16 @@ def test_completions_are_printed(capsys, shell):
 def test_the_console_script_runs():
     done = subprocess.run([sys.executable, "-m", "dispatcher", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("dispatcher, version")
+
+
+def test_an_interrupt_while_a_fault_is_told_ends_as_any_interrupt(monkeypatch):
+    """Else Python would end by the signal itself, with a traceback."""
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main, "complain", interrupted)
+    monkeypatch.setattr(sys, "argv", ["dispatcher", "no-such-command"])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 130
