@@ -105,4 +105,8 @@ def main() -> None:
         code = run(sys.argv[1:])
     except KeyboardInterrupt:  # it struck while another end was being told
         code = 130
+    if code == 130:
+        # Where the interrupt struck in eval(), as a named tuple is made, CPython keeps a mark and ends `python -m` by
+        # the signal after all; running any text takes the mark off.
+        exec("pass")  # noqa: S102
     sys.exit(code)

@@ -211,3 +211,24 @@ def test_an_interrupt_while_a_fault_is_told_ends_as_any_interrupt(monkeypatch):
     with pytest.raises(SystemExit) as ended:
         main.main()
     assert ended.value.code == 130
+
+
+STRUCK_IN_EVAL = """
+import os, signal
+from dispatcher.cli import main
+
+def run(argv):
+    try:
+        eval("[os.kill(os.getpid(), signal.SIGINT), [n for n in range(1_000_000)]]")
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+main.run = run
+main.main()
+"""
+
+
+def test_an_interrupt_within_eval_ends_with_the_code_and_not_by_the_signal(tmp_path):
+    (tmp_path / "struck.py").write_text(STRUCK_IN_EVAL)
+    assert subprocess.run([sys.executable, "-m", "struck"], cwd=tmp_path, check=False).returncode == 130
