@@ -128,6 +128,11 @@ class Broadcast:
         """How people name it."""
         return broadcast_ref(self.id)
 
+    @property
+    def is_frozen(self) -> bool:
+        """Whether its words stand: from submit on, or from release where nothing was submitted."""
+        return self.digest is not None or self.release_at is not None
+
 
 def broadcast_ref(broadcast_id: int) -> str:
     """`B-7`."""

@@ -13,10 +13,10 @@ from dispatcher.ledger import approvals, audiences, broadcasts, controls, docume
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast, broadcast_id
 from dispatcher.model.clock import to_ms
-from dispatcher.model.kinds import Channel, Purpose
+from dispatcher.model.kinds import Channel
 from dispatcher.model.rendition import Rendition
 from dispatcher.model.template import Template
-from dispatcher.services import briefing, codes, frequency, marketing, measuring, readership, touchpoints
+from dispatcher.services import briefing, codes, frequency, marketing, measuring, readership, source, touchpoints
 from dispatcher.services.context import Context
 from dispatcher.services.findings import LEVELS, Finding, basis, marked
 
@@ -94,6 +94,7 @@ def passed(ctx: Context, ref: str) -> tuple[CheckResult, Broadcast, Composed]:
 def _examine(ctx: Context, ref: str) -> tuple[CheckResult, Broadcast, Composed]:
     with ctx.ledger.read() as tx:
         broadcast = broadcasts.get(tx, broadcast_id(ref))
+        source.require_own(broadcast)
         findings = _standing(ctx, tx, broadcast)
     try:
         template = ctx.catalogue.get(broadcast.template_id)
@@ -108,8 +109,8 @@ def _examine(ctx: Context, ref: str) -> tuple[CheckResult, Broadcast, Composed]:
     rendered = readership.sendable(broadcast, composed.renditions)
     with ctx.ledger.read() as tx:
         plans = _plans(ctx, tx, broadcast, template, rendered, findings)
-        size = _people(tx, broadcast)
-        findings += touchpoints.unused(ctx, tx, broadcast, template, scope_of(broadcast.purpose))
+        size = _people(ctx, tx, broadcast)
+        findings += touchpoints.unused(ctx, tx, broadcast, template)
         findings += [Finding("E-CODES", "error", *told) for told in codes.faults(tx, broadcast, rendered, size)]
     if not size and any(channel.counts_people for channel in broadcast.plan.channels):
         why, mend = "Nobody has an address that is not suppressed.", "Choose another audience or other channels."
@@ -130,7 +131,7 @@ def _linted(found: lint_rules.Finding) -> Finding:
 
 def said_now(ctx: Context, tx: Tx, broadcast: Broadcast, template: Template) -> Composed:
     """What would be sent and published: what is frozen once submitted, else made from the draft as it stands."""
-    if broadcast.digest:
+    if broadcast.is_frozen:
         frozen = broadcasts.renditions(tx, broadcast.id).values()
         return Composed(tuple(frozen), tuple(documents.of(tx, broadcast.id)))
     made = compose(template, briefing.brief(ctx, tx, broadcast, template))
@@ -141,7 +142,7 @@ def renditions_now(ctx: Context, ref: str) -> tuple[Broadcast, Template, list[Re
     """The broadcast, its template, and what of it would be sent."""
     with ctx.ledger.read() as tx:
         broadcast = broadcasts.get(tx, broadcast_id(ref))
-        template = ctx.catalogue.get(broadcast.template_id)
+        template = source.of(ctx, broadcast)
         return broadcast, template, list(said_now(ctx, tx, broadcast, template).renditions)
 
 
@@ -186,18 +187,14 @@ def _audience_findings(tx: Tx, broadcast: Broadcast) -> list[Finding]:
     return [Finding("W-OLD", "warning", what, mend="Draft anew to use the newer one.")]
 
 
-def _people(tx: Tx, broadcast: Broadcast) -> int:
+def _people(ctx: Context, tx: Tx, broadcast: Broadcast) -> int:
     if broadcast.audience_size is not None:
         return broadcast.audience_size
     if broadcast.audience_version_id is None:
         return 0
     channels = [channel for channel in broadcast.plan.channels if channel.counts_people]
-    return measures.people(tx, broadcast.audience_version_id, channels, scope_of(broadcast.purpose))
-
-
-def scope_of(purpose: Purpose) -> str:
-    """Which narrower suppressions hold besides those for everything."""
-    return "promotional" if purpose is Purpose.PROMOTIONAL else "all"
+    spared = marketing.sparing(ctx, broadcast.purpose)
+    return measures.people(tx, broadcast.audience_version_id, channels, marketing.scopes(broadcast.purpose), spared)
 
 
 def _plans(
@@ -211,7 +208,8 @@ def _plans(
     read = readership.readers(tx, broadcast, template)
     plans = {}
     for channel in broadcast.plan.channels:
-        measured = measuring.measure(tx, broadcast, channel, rendered, read)
+        spared = marketing.sparing(ctx, broadcast.purpose)
+        measured = measuring.measure(tx, broadcast, channel, rendered, read, spared)
         findings += [Finding(*told, channel=str(channel)) for told in measured.findings]
         plans[str(channel)] = _channel_plan(ctx, tx, broadcast, channel, measured)
     return plans
@@ -227,8 +225,8 @@ def _channel_plan(
     elif broadcast.audience_version_id is None:
         planned = suppressed = without = 0
     else:
-        scope = scope_of(broadcast.purpose)
-        planned, suppressed, without = measures.reach(tx, broadcast.audience_version_id, channel, scope)
+        scopes, spared = marketing.scopes(broadcast.purpose), marketing.sparing(ctx, broadcast.purpose)
+        planned, suppressed, without = measures.reach(tx, broadcast.audience_version_id, channel, scopes, spared)
     size = min([broadcast.plan.request_size[channel], *(a.provider.recipients_per_request for a in accounts)])
     going = planned - suppressed
     units = measured.segments if measured.segments is not None else going

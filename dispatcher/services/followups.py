@@ -20,7 +20,7 @@ from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState, ControlState, DeliveryState
 from dispatcher.model.template import Template
 from dispatcher.people import Right, door_of, require
-from dispatcher.services import succession
+from dispatcher.services import source, succession
 from dispatcher.services.context import Context
 from dispatcher.services.drafting import Draft, draft_in
 
@@ -66,8 +66,8 @@ def correct_in(
     facts: Mapping[FactKey, object] | None = None,
 ) -> Broadcast:
     """The same inside a transaction of the caller's, who has checked the right and locked the broadcast."""
-    words = ctx.catalogue.get(template or _correcting(ctx, origin))
     _require_out(origin)
+    words = ctx.catalogue.get(template or _correcting(ctx, origin))
     hold_in(ctx, tx, actor, origin)
     told = _mention(ctx, origin, words) | dict(facts or {})
     same = {channel: [channel] for channel in _PEOPLE}
@@ -97,6 +97,7 @@ def reroute(ctx: Context, actor: Person, ref: str, *, held_on: Channel, to: Sequ
     require(actor, Right.DRAFT)
     with ctx.ledger.write() as tx:
         origin = broadcasts.get(tx, broadcast_id(ref), lock=True)
+        source.require_own(origin)
         if held_on not in origin.plan.channels or held_on in to:
             raise Refused(
                 f"{origin.ref} holds nobody on {held_on} for another channel.", mend="--held-on sms --to email"
@@ -158,6 +159,7 @@ def _audience(ctx: Context, tx: Tx, actor: Person, origin: Broadcast, wanted: _W
 
 
 def _require_out(origin: Broadcast) -> None:
+    source.require_own(origin)
     if origin.state not in _OUT:
         raise Refused(
             f"{origin.ref} is {origin.state}: nobody has read it.",

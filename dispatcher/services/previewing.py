@@ -18,7 +18,7 @@ from dispatcher.model.broadcast import Broadcast, broadcast_id
 from dispatcher.model.kinds import Channel
 from dispatcher.model.rendition import Rendition
 from dispatcher.model.template import Template
-from dispatcher.services import briefing, checking, codes, readership
+from dispatcher.services import briefing, checking, codes, readership, source
 from dispatcher.services.context import Context
 
 OWN = "our own accounts"
@@ -91,7 +91,7 @@ def preview(ctx: Context, ref: str, recipient: str | None = None) -> list[Previe
     """Every channel for one named recipient, or for those who show what can go wrong."""
     with ctx.ledger.read() as tx:
         broadcast = broadcasts.get(tx, broadcast_id(ref))
-        template = ctx.catalogue.get(broadcast.template_id)
+        template = source.of(ctx, broadcast)
         said = checking.said_now(ctx, tx, broadcast, template)
         return _previews(tx, broadcast, template, said.renditions, recipient)
 
@@ -100,17 +100,23 @@ def look(ctx: Context, ref: str, recipient: str | None = None, channels: Sequenc
     """Previews of these channels (all, if none is named), documents, findings, and what is new."""
     with ctx.ledger.read() as tx:
         broadcast = broadcasts.get(tx, broadcast_id(ref))
-        template = ctx.catalogue.get(broadcast.template_id)
+        template = source.of(ctx, broadcast)
         said = checking.said_now(ctx, tx, broadcast, template)
         shown = [one for one in said.renditions if not channels or one.channel in channels]
         previews = _previews(tx, broadcast, template, shown, recipient)
         before = predecessors.last(tx, broadcast)
         older = list(broadcasts.renditions(tx, before).values()) if before else []
-        brief = briefing.brief(ctx, tx, broadcast, template)
-    findings = lint(template, brief, said) if said.documents or said.renditions else []
+        findings = _findings(ctx, tx, broadcast, template, said)
     return Look(
-        broadcast, said, tuple(previews), tuple(findings), tuple(changed(older, shown)), f"B-{before}" if before else ""
+        broadcast, said, tuple(previews), findings, tuple(changed(older, shown)), f"B-{before}" if before else ""
     )
+
+
+def _findings(ctx: Context, tx: Tx, broadcast: Broadcast, template: Template, said: Composed) -> tuple[Finding, ...]:
+    """Nothing is found where the message has no source to put right."""
+    if not template.sources or not (said.documents or said.renditions):
+        return ()
+    return tuple(lint(template, briefing.brief(ctx, tx, broadcast, template), said))
 
 
 def _previews(

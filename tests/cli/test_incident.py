@@ -91,3 +91,23 @@ def test_a_brief_counts_the_days_of_a_long_incident(staffed, people_csv):
         made = staffed("incident", "still", "INC-1", "--as", "Ana", "--json").json
     assert made["template"] == "daily-brief"
     assert made["next_update_at"] == "2026-11-23T17:00:00Z"
+
+
+def test_a_notice_to_our_own_people_is_read_like_any_broadcast_and_never_corrected(staffed):
+    """Its words stand in the ledger: there is no template to read them from, or to check them against."""
+    staffed("person", "change", "Olu", "--email", "olu@example.com", "--as", "Ada")
+    staffed("incident", "open", "Orders stopped", "--severity", "minor", "--next-update", "in 20m", "--as", "Ana")
+    ref = next(r for r in staffed("reminder", "list", "--json").json["reminders"] if r["clock"] == "customers")["ref"]
+    assert staffed("reminder", "hand-over", ref, "--to", "Olu", "--as", "Ana").code == 0
+    shown = staffed("broadcast", "preview", "B-1")
+    assert shown.code == 0, shown.err
+    assert "Ana handed you what is owed to customers" in shown.out
+    first = staffed("broadcast", "preview", "B-1", "--json").json["previews"][0]
+    assert (first["channel"], first["address"]) == ("email", "olu@example.com")
+    assert staffed("broadcast", "show", "B-1", "--json").json["template"] == "staff-notice"
+    assert staffed("broadcast", "preview", "B-1", "--html", "notice.html").code == 0
+    assert staffed("broadcast", "report", "B-1").code == 0
+    for words in (("check", "B-1"), ("correct", "B-1", "--as", "Ana"), ("update", "B-1", "--as", "Ana")):
+        refused = staffed("broadcast", *words)
+        assert refused.code == 4, refused.err
+        assert "notice to our own people" in refused.err

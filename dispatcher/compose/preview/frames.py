@@ -80,7 +80,8 @@ def _measures(channel: Channel, parts: Mapping[str, str]) -> Iterable[Measure]:
         yield from (_weight(name, text) for name, text in parts.items())
     elif channel is Channel.EMAIL:
         yield Measure("subject", len(parts["subject"]), 90, "characters")
-        yield Measure("html", len(parts["html"].encode()), 102_400, "bytes", note="Gmail clips above 100 KiB")
+        if "html" in parts:
+            yield Measure("html", len(parts["html"].encode()), 102_400, "bytes", note="Gmail clips above 100 KiB")
 
 
 def _segments(text: str) -> Measure:

@@ -128,16 +128,20 @@ def _meter(measure: Measure) -> str:
 
 
 def _mail(frame: Frame, measures: Mapping[str, Measure]) -> str:
-    html, name = frame.parts["html"], f"{frame.locale} {frame.sample}"
+    html, name = frame.parts.get("html"), f"{frame.locale} {frame.sample}"
+    text = f'<div class="view"><h4>text</h4><pre class="plain" tabindex="0" lang="{escape(frame.locale)}" dir="auto">'
+    text += f"{escape(frame.parts['text'])}</pre></div>"
+    if html is None:
+        inbox = _inbox(frame.parts["subject"], frame.parts["text"])
+        return f'{inbox}{_meter(measures["subject"])}<div class="views">{text}</div>'
     views = "".join(_view(kind, _palette(html, kind, media), name) for kind, media in _MAIL_VIEWS)
     if "<img" in html:
         views += _view("images off", _SOURCE.sub(r"\1", _palette(html, *_MAIL_VIEWS[0])), name)
     else:
         views += "<p>It has no pictures: with images off it looks the same.</p>"
-    text = f'<div class="view"><h4>text</h4><pre class="plain" tabindex="0" lang="{escape(frame.locale)}" dir="auto">'
     return (
         f"{_inbox(frame.parts['subject'], html)}{_meter(measures['subject'])}"
-        f'<div class="views">{views}{text}{escape(frame.parts["text"])}</pre></div></div>{_meter(measures["html"])}'
+        f'<div class="views">{views}{text}</div>{_meter(measures["html"])}'
     )
 
 
