@@ -1,6 +1,7 @@
 """`python -m tests.faults`: every scenario, a table, and everything about every run in a file.
 
 python -m tests.faults --only T1,T20 --seed 7 --backend postgresql --quick
+python -m tests.faults --only mutants --mutant fence
 """
 
 import argparse
@@ -111,11 +112,19 @@ def main():
 def _asked():
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
     parser.add_argument("--only", default="", help="names, with commas: T1,T20,mutants")
+    parser.add_argument("--mutant", default="", help="of the mutants only those with these words in their name")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(100_000))
     parser.add_argument("--backend", choices=("sqlite", "postgresql"))
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", default="faults.json")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    asked.only = asked.only or ("mutants" if asked.mutant else "")
+    known = {one.name for one in (*SCENARIOS, *STAGED, *TESTS)} | {"T20", "mutants"}
+    if strange := set(filter(None, asked.only.split(","))) - known:
+        parser.error(f"no run is called {', '.join(sorted(strange))}; there are {', '.join(sorted(known))}")
+    if asked.mutant and not _mutants_of(asked):
+        parser.error(f"no mutant's name has {asked.mutant!r} in it")
+    return asked
 
 
 def _wanted(asked, name):
@@ -131,7 +140,7 @@ def _planned(asked):
     rows = [one for one in (*SCENARIOS, *STAGED) if _wanted(asked, one.name)]
     real = sum(one.budget * sum(_on(asked, backend) for backend in one.backends) for one in rows)
     tests = sum(one.budget for one in TESTS if _wanted(asked, one.name))
-    tests += MUTANT_SECONDS * len(MUTANTS) if _wanted(asked, "mutants") else 0
+    tests += MUTANT_SECONDS * len(_mutants_of(asked))
     return max(real, SEED_SECONDS if _wanted(asked, "T20") else 0, tests)
 
 
@@ -253,8 +262,12 @@ def _histories(asked):
     return good, f"{found['played']} of {seeds} seeds, bad: {found['bad'] or 'none'}", found["seconds"]
 
 
+def _mutants_of(asked):
+    return [one for one in MUTANTS if asked.mutant in one.name] if _wanted(asked, "mutants") else []
+
+
 def _mutants(asked, table):
-    for mutant in MUTANTS if _wanted(asked, "mutants") else ():
+    for mutant in _mutants_of(asked):
         death = try_one(mutant, seed=asked.seed)
         table.add("mut", mutant.name, "sqlite", asked.seed, death.good, f"{death.state}: {death.by}", death.seconds)
 

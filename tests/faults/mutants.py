@@ -20,6 +20,12 @@ HANDOVER, OUTCOMES, SETTLE = (f"dispatcher/services/{name}.py" for name in ("han
 SIMULATION = "simulation"
 FREEZES, COPIES = "tests/faults/test_freezes.py", "tests/faults/test_copies.py -k late_failure"
 EVENTS = "tests/services/test_events.py"
+CODES, WAVES, PLANNING = (f"dispatcher/ledger/{name}.py" for name in ("codes", "waves", "planning"))
+SCHEMA = "dispatcher/ledger/migrations/versions/0001.sql"
+SIGN_OFF = "dispatcher/services/sign_off.py"
+ABOUT_CODES, ABOUT_SUCCESSION, ABOUT_WAVES, ABOUT_YESES = (
+    f"tests/services/test_{name}.py" for name in ("codes", "succession", "waves", "sign_off")
+)
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,7 @@ MUTANTS = (
     ),
     Mutant(
         "a look-up is trusted before the settle time",
-        ((SETTLE, "- ctx.settings.dispatch.settle_seconds[channel] * 1000\n    with", "\n    with"),),
+        ((SETTLE, "before = to_ms(ctx.clock.now()) - settle_ms", "before = to_ms(ctx.clock.now())"),),
     ),
     Mutant(
         "an answer is believed only under the fence",
@@ -176,6 +182,93 @@ MUTANTS = (
         "an earlier copy is forgotten",
         (("dispatcher/ledger/copies.py", "AND d.state = :was ON CONFLICT", "AND d.state = -:was ON CONFLICT"),),
         kills=COPIES,
+    ),
+    Mutant(
+        "approval does not bind who gets which code",
+        (
+            (CODES, "    _seal_batches(tx, broadcast_id)\n    return bound", "    return bound"),
+            (CODES, "    if not codes:\n        return batch_hash", "    return batch_hash"),
+        ),
+        kills=f"{ABOUT_CODES} -k digest_is_over",
+    ),
+    Mutant(
+        "a code that somebody has is given to another",
+        (
+            (CODES, "WHERE k.pool_id = c.pool_id AND k.no = c.no AND k.released_at IS NULL)", "WHERE 1 = 0)"),
+            (SCHEMA, "CREATE UNIQUE INDEX code_bound_once", "CREATE INDEX code_bound_once"),
+        ),
+        kills="tests/faults/test_codes.py -k no_code_reaches",
+    ),
+    Mutant(
+        "a code goes back although its message may have been sent",
+        (
+            (CODES, "(d.state IN (3, 4, 5, 6)", "(d.state IN (5, 6)"),
+            (CODES, "'not_sent', 'throttled',", "'unknown', 'lost', 'not_sent', 'throttled',"),
+            (CODES, "AND (a.outcome IS NULL OR a.outcome NOT", "AND (a.outcome NOT"),
+        ),
+        kills=f"{ABOUT_CODES} -k gives_back_what",
+    ),
+    Mutant(
+        "whose code went back is tried again",
+        (("dispatcher/services/settling.py", "sorted(set(seqs) - codes.given_back(tx, broadcast.id, seqs))", "seqs"),),
+        kills=f"{ABOUT_CODES} -k never_retried",
+    ),
+    Mutant(
+        "an older update overtakes a newer one",
+        (("dispatcher/services/sending.py", "        succession.require_newest(ctx, tx, broadcast)\n", ""),),
+        kills=f"{ABOUT_SUCCESSION} -k cannot_be_sent_after",
+    ),
+    Mutant(
+        "a release ends nothing older",
+        (("dispatcher/services/releasing.py", "    succession.take_over(ctx, tx, broadcast, at)\n", ""),),
+        kills=f"{ABOUT_SUCCESSION} -k without_any_tick",
+    ),
+    Mutant(
+        "whoever begins the newer one leaves the older one open",
+        ((CLAIMS, "        superseding.end(tx, found.broadcast_id, now)\n", ""),),
+        kills="tests/faults/test_newer.py -k whatever_the_clocks",
+    ),
+    Mutant(
+        "an intent does not look whether the time is over",
+        ((CLAIMS, 'control.state == "released" and control.expires_at > now', 'control.state == "released"'),),
+        kills="tests/faults/test_newer.py -k claimed_before",
+    ),
+    Mutant(
+        "undo leaves the older one ended",
+        (("dispatcher/services/releasing.py", "    succession.give_way(ctx, tx, broadcast)\n", ""),),
+        kills=f"{ABOUT_SUCCESSION} -k undo_gives",
+    ),
+    Mutant(
+        "a wave goes before the one before is out",
+        ((WAVES, "p.no < w.no AND p.state NOT IN ('out', 'skipped')", "p.no < w.no AND p.state = 'planned'"),),
+        kills=f"{ABOUT_WAVES} -k not_out_holds",
+    ),
+    Mutant(
+        "a wave that reached nobody counts as out",
+        ((WAVES, "AND b.accepted + b.delivered > 0)", "AND b.size > 0)"),),
+        kills=f"{ABOUT_WAVES} -k not_out_holds",
+    ),
+    Mutant(
+        "a wave opens whatever became of its words",
+        (("dispatcher/services/waves.py", "ctx.catalogue.get(one.template_id), require_unaltered(tx, one))",
+          "ctx.catalogue.get(one.template_id), one.digest)"),),
+        kills=f"{ABOUT_WAVES} -k behind_our_back",
+    ),
+    Mutant(
+        "every group gets a copy for who is in none",
+        ((PLANNING, "    if None in wanted:\n        tests.append", "    if True:\n        tests.append"),),
+        kills="tests/cli/test_broadcast_files.py -k variant_by_a_column",
+    ),
+    Mutant(
+        "a deputy need not wait",
+        ((SIGN_OFF, "if over or (row.away_until or 0) > now]", "]"),),
+        kills=f"{ABOUT_YESES} -k left_unanswered",
+    ),
+    Mutant(
+        "a deputy lends a level to a yes to the lender's own words",
+        ((SIGN_OFF, "may(one, Right.APPROVE) and one.id not in editors]\n\n\ndef approved_by",
+          "may(one, Right.APPROVE)]\n\n\ndef approved_by"),),
+        kills=f"{ABOUT_YESES} -k lends_their_level",
     ),
 )  # fmt: skip
 
