@@ -10,10 +10,8 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery, bootsteps, signals
-from celery.app.amqp import AMQP
 from celery.exceptions import SecurityWarning
 from celery.worker import state
-from kombu import Connection
 
 from dispatcher import log
 from dispatcher.bootstrap import build
@@ -23,6 +21,7 @@ from dispatcher.embedded.urls import for_celery
 from dispatcher.errors import ConfigurationError
 from dispatcher.settings import Settings
 from workers import child, schedule
+from workers.broker import PromptAMQP
 from workers.queues import declared
 from workers.watchdog import Watchdog
 
@@ -94,21 +93,6 @@ def make(settings: Settings) -> Celery:
     )
     app.steps["consumer"].add(PromptPool)
     return app
-
-
-class PromptConnection(Connection):  # type: ignore[misc]
-    """Looks for a broker that is gone every two seconds at most; kombu's pause grows to thirty."""
-
-    def ensure_connection(self, *args: Any, **kwargs: Any) -> Any:
-        """As kombu's, with shorter pauses."""
-        pauses = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 2.0}
-        return super().ensure_connection(*args, **pauses | kwargs)
-
-
-class PromptAMQP(AMQP):  # type: ignore[misc]
-    """Makes worker and beat use such connections."""
-
-    Connection = PromptConnection
 
 
 class PromptPool(bootsteps.StartStopStep):  # type: ignore[misc]

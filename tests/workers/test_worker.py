@@ -7,7 +7,9 @@ import time
 import pytest
 import redis
 
+from dispatcher.doorbell import Doorbell
 from tests.embedded.waiting import gone, until
+from tests.workers.conftest import Hands
 
 pytestmark = pytest.mark.e2e
 
@@ -166,6 +168,27 @@ def test_a_worker_that_takes_no_more_rings_ends(hands, bell):
     assert worker.wait(60) == 0
     assert len(hands.calls("drain")) == 1
     assert "worker_is_deaf" in hands.log.read_text()
+
+
+def test_a_worker_whose_hands_were_full_when_the_broker_went_works_on_when_it_is_back(tmp_path, own_broker):
+    hands, bell = Hands(tmp_path, own_broker.redis_url), Doorbell(own_broker.redis_url, slots=8)
+    try:
+        hands.do(seconds=30, deaf_after=3600)
+        worker = hands.worker()
+        ready(hands)
+        assert bell.ring("email")
+        assert bell.ring("sms")
+        hands.wait_for("drain", 2)
+        os.kill(own_broker.pid, signal.SIGKILL)
+        hands.do(deaf_after=3600)
+        hands.wait_for("drained", 2)
+        assert until(lambda: "Couldn't ack" in hands.log.read_text()), "the broker did not hear that they are done"
+        own_broker.ensure()
+        assert until(lambda: bell.ring("email") and len(hands.calls("drained")) > 2)
+        assert worker.poll() is None, "by itself, and not because its watchdog ended it"
+    finally:
+        bell.close()
+        hands.end()
 
 
 def test_a_worker_without_a_broker_says_what_to_set(hands):
