@@ -2,6 +2,7 @@
 
 python -m tests.faults --only T1,T20 --seed 7 --backend postgresql --quick
 python -m tests.faults --only mutants --mutant fence
+python -m tests.faults --only T36 --recipients 50000
 """
 
 import argparse
@@ -114,6 +115,7 @@ def _asked():
     parser.add_argument("--only", default="", help="names, with commas: T1,T20,mutants")
     parser.add_argument("--mutant", default="", help="of the mutants only those with these words in their name")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(100_000))
+    parser.add_argument("--recipients", type=int, default=0, help="for T36, which runs only when it is named")
     parser.add_argument("--backend", choices=("sqlite", "postgresql"))
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", default="faults.json")
@@ -131,13 +133,20 @@ def _wanted(asked, name):
     return not asked.only or name in asked.only.split(",")
 
 
+def _scenarios(asked):
+    """Those that are played; one that runs alone is not for a run of everything."""
+    for one in SCENARIOS:
+        if _wanted(asked, one.name) and (asked.only or not one.alone):
+            yield one.of_size(asked.recipients) if one.alone and asked.recipients else one
+
+
 def _on(asked, backend):
     return asked.backend in (None, "postgresql" if backend == "private" else backend)
 
 
 def _planned(asked):
     """Seconds on two quiet cores. Three lanes: real processes, which mostly wait; the simulation; tests and mutants."""
-    rows = [one for one in (*SCENARIOS, *STAGED) if _wanted(asked, one.name)]
+    rows = [*_scenarios(asked), *(one for one in STAGED if _wanted(asked, one.name))]
     real = sum(one.budget * sum(_on(asked, backend) for backend in one.backends) for one in rows)
     tests = sum(one.budget for one in TESTS if _wanted(asked, one.name))
     tests += MUTANT_SECONDS * len(_mutants_of(asked))
@@ -191,8 +200,8 @@ def _started():
 
 
 def _processes(asked, table, servers):
-    for scenario in SCENARIOS:
-        for backend in scenario.backends if _wanted(asked, scenario.name) else ():
+    for scenario in _scenarios(asked):
+        for backend in scenario.backends:
             if _on(asked, backend) and (url := servers.url(backend)) is not None:
                 _one(asked, table, scenario, backend, url, servers)
 

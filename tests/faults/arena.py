@@ -131,6 +131,15 @@ class Arena(Stage):
             return None
         return any(row.waiting + row.sending + row.fallback for row in rows.values())
 
+    def share_done(self, broadcast):
+        """The share of its deliveries that need nothing more; 0 while the ledger cannot be asked."""
+        try:
+            with self.ctx.ledger.read() as tx:
+                rows = counts.by_channel(tx, broadcast).values()
+        except Exception:
+            return 0.0
+        return 1 - sum(row.waiting + row.sending + row.fallback for row in rows) / sum(row.planned for row in rows)
+
     def broadcast(
         self, people, *, channels=("email", "sms"), policy=Policy.AT_MOST_ONCE, size=20, expires=3600, ring=True,
         release_in=0.0, mode="drill",

@@ -4,16 +4,19 @@ says (what was measured, what is wrong)."""
 import contextlib
 import os
 import signal
+import threading
 import time
 
 import redis
 
 from dispatcher.embedded.procfile import parse
 from dispatcher.ledger import accounts, controls, counts
+from dispatcher.model.broadcast import broadcast_ref
 from dispatcher.model.clock import to_ms
 from dispatcher.sandbox.config import DownHow, Faults
 from dispatcher.sandbox.fate import NUMBER_SUFFIXES, Fate
 from dispatcher.sandbox.record import lines
+from dispatcher.services import accounting
 
 OPEN_MOST = 8 * 20 + 20
 """Deliveries that one killed child can leave open: requests in flight times recipients per request, and a batch's
@@ -27,6 +30,10 @@ USED_RATIO = 0.5
 OUTAGE_MOST = 60
 """Deliveries that an outage may leave unknown: those in flight when it began, and one for each probe."""
 FEW_REFUSED = 40
+FLUSHED_AT = (1 / 3, 2 / 3)
+"""Shares of the work."""
+COUNTERS_SECONDS = 1.0
+"""In which 95 of 100 looks at the sums of a broadcast are answered, whatever its size."""
 ASK_SECONDS = 240.0
 """For asking after everybody whose callbacks were lost, on a slow machine."""
 
@@ -201,6 +208,50 @@ def brown_out(arena, made, dice):
         return f"{ratio:.2f} of the allowed rate, {unknown} unknown texts", ", ".join(wrong)
 
     return look
+
+
+def flushed_twice(arena, made, dice):
+    """Redis forgets everything when a third and when two thirds are done, while somebody watches the sums as
+    `broadcast watch` does."""
+    seen = _Watched()
+    watcher = threading.Thread(target=seen.watch, args=(arena, made), daemon=True)
+    watcher.start()
+
+    def look(arena, made):
+        watcher.join(60)
+        slowest, most = max(seen.took, default=0.0), _most(seen.took)
+        wrong = [str(seen.failure)] if seen.failure else []
+        wrong += [f"Redis was flushed {seen.flushes} times"] if seen.flushes != len(FLUSHED_AT) else []
+        wrong += ["counters are slow"] if not seen.took or most > COUNTERS_SECONDS else []
+        return f"{seen.flushes} flushes, counters {most:.2f} s (95 %), slowest {slowest:.2f} s", ", ".join(wrong)
+
+    return look
+
+
+def _most(took):
+    """What 95 of 100 stay below."""
+    return sorted(took)[int(0.95 * len(took))] if took else 0.0
+
+
+class _Watched:
+    """How long each look at the sums took, in seconds, and how often Redis was flushed."""
+
+    def __init__(self):
+        self.took, self.flushes, self.failure = [], 0, None
+
+    def watch(self, arena, made):
+        try:
+            while arena.at_work(made) is not False:
+                began = time.monotonic()
+                accounting.show(arena.ctx, broadcast_ref(made), reasons=False)
+                self.took.append(time.monotonic() - began)
+                if self.flushes < len(FLUSHED_AT) and arena.share_done(made) >= FLUSHED_AT[self.flushes]:
+                    with redis.Redis.from_url(arena.broker.redis_url, socket_timeout=5) as client:
+                        client.flushall()
+                    self.flushes += 1
+                time.sleep(0.5)
+        except Exception as error:
+            self.failure = error
 
 
 def redis_settings(arena, **values):

@@ -3,7 +3,7 @@
 import random
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dispatcher.model.kinds import Policy
@@ -14,6 +14,8 @@ from tests.faults.verdicts import Hits, verdict_of
 
 PATIENCE = 300.0
 """Seconds for what is left when the storm is over: generous, since the machine may be slow."""
+SLOWEST = 50
+"""People a second that even a slow machine gets through, for runs so large that patience goes by their size."""
 SLOW = {name: {"latency": [0.2, 0.6]} for name in ("sendgrid", "twilio")}
 CALM = {name: {"latency": [0.02, 0.12]} for name in ("sendgrid", "twilio")}
 CHAOS = {
@@ -29,7 +31,8 @@ SQLITE, BOTH, PRIVATE = ("sqlite",), ("sqlite", "postgresql"), ("private",)
 @dataclass(frozen=True)
 class Scenario:
     """One storm. `small` and `full` are (people, blows); `pace` is deliveries a second and account, so that the
-    work lasts as long as the storm; `budget` is the seconds planned for one run on two quiet cores."""
+    work lasts as long as the storm, or the storm is `spread` over the work; `budget` is the seconds planned for one run
+    on two quiet cores. One that runs `alone` is left out unless it is named."""
 
     name: str
     what: str
@@ -46,6 +49,12 @@ class Scenario:
     play: object = None
     kills: bool = False
     settles: tuple = ()
+    spread: bool = False
+    alone: bool = False
+
+    def of_size(self, people):
+        """The same with so many people, and with the time that they take."""
+        return replace(self, full=(people, self.full[1]), budget=max(120, self.budget * people // self.full[0]))
 
 
 def play(scenario, seed, url, *, quick=False, server=None):
@@ -70,15 +79,16 @@ def play(scenario, seed, url, *, quick=False, server=None):
 
 def _through(scenario, arena, dice, hits, people, blows):
     made = arena.broadcast(people, **scenario.broadcast)
-    sampler = Sampler(arena.ledger_url, made)
+    sampler = Sampler(arena.ledger_url, made, 2 * people)
     last = scenario.play(arena, made, dice) if scenario.play else None
-    weather = storms.Weather(arena, made, list(scenario.blows), dice, hits, times=blows, pause=scenario.pause)
+    how = {"times": blows, "pause": scenario.pause, "spread": scenario.spread}
+    weather = storms.Weather(arena, made, list(scenario.blows), dice, hits, **how)
     if scenario.blows:
         weather.start()
     arena.opt_out(dice.sample(range(1, people + 1), people // 50))
     if scenario.blows:
         weather.join()
-    over = settled(arena, made, PATIENCE, unknown=scenario.settles)
+    over = settled(arena, made, max(PATIENCE, people / SLOWEST), unknown=scenario.settles)
     arena.vendors.control.drained(30)
     time.sleep(1.5)
     seen = sampler.end()
@@ -176,5 +186,9 @@ SCENARIOS = (
     Scenario(
         "T21", "lost answers; callbacks lost, doubled, mixed", small=(300, 0), full=(2000, 0), budget=45,
         faults={"sendgrid": LOST, "twilio": LOST}, arena={"events": _EVENTS}, settles=("sms",), play=plays.asked_after,
+    ),
+    Scenario(
+        "T36", "a million people, kills, two FLUSHALL", _KILLS, (3000, 3), (1_000_000, 20), ("postgresql",), 5400,
+        kills=True, spread=True, alone=True, play=plays.flushed_twice,
     ),
 )  # fmt: skip

@@ -20,6 +20,8 @@ import redis
 BLIND_EVERY = 8
 """Every so many kills strike without looking whether anybody is at work."""
 AIM_SECONDS = 15.0
+LAST_BLOW = 0.9
+"""Blows that are spread over the work come while less than this share of it is done."""
 
 
 def _signal(pid, number):
@@ -215,8 +217,10 @@ def _command(arena, words):
 class Weather(threading.Thread):
     """Lets storms loose at random moments until it has had its share, or until nothing is left to disturb."""
 
-    def __init__(self, arena, broadcast, storms, dice, hits, *, times, pause=(0.2, 1.0)):
+    def __init__(self, arena, broadcast, storms, dice, hits, *, times, pause=(0.2, 1.0), spread=False):
+        """`spread`: over the whole of the work, however long that takes, instead of one after the other."""
         super().__init__(daemon=True)
+        self.spread = spread
         self.arena, self.broadcast = arena, broadcast
         self.storms, self.dice, self.hits = storms, dice, hits
         self.times, self.pause = times, pause
@@ -231,8 +235,12 @@ class Weather(threading.Thread):
     def _blow(self):
         """Kills are counted where kills are asked for, else blows of any kind."""
         while self.arena.at_work(self.broadcast) is not False:
-            if (self.hits.kills if self.hits.asked else self.hits.storms) >= self.times:
+            done = self.hits.kills if self.hits.asked else self.hits.storms
+            if done >= self.times:
                 return
+            if self.spread and self.arena.share_done(self.broadcast) < LAST_BLOW * done / self.times:
+                time.sleep(0.2)
+                continue
             time.sleep(self.dice.uniform(*self.pause))
             self.dice.choice(self.storms)(self.arena, self.dice, self.hits)
             self.hits.storms += 1

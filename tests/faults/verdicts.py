@@ -2,10 +2,11 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import chain
 
 from dispatcher.ledger import counts
 from dispatcher.model.states import DeliveryState
-from dispatcher.sandbox.record import judge
+from dispatcher.sandbox.record import lines
 from tests.faults import sampler
 
 TOLD_NOBODY = (DeliveryState.WAITING, DeliveryState.CANCELLED, DeliveryState.EXPIRED)
@@ -82,27 +83,56 @@ class Verdict:
 def verdict_of(arena, broadcast, seen=None, *, finished=True, asked=()):
     """Count everybody once more, by the vendors' record. On channels `asked` the vendor was asked about everybody
     unknown: whoever was told must be known by now."""
-    tally = judge(arena.vendors.record)
-    prefix = f"{arena.ctx.ledger_id}.{broadcast}."
-    told = {int(key.removeprefix(prefix)): n for key, n in tally.counts.items() if key.startswith(prefix)}
+    told = _told(arena.vendors.record, f"{arena.ctx.ledger_id}.{broadcast}.")
+    states, found = Counter(), Verdict(finished=finished)
     with arena.ctx.ledger.read() as tx:
-        rows = _rows(tx, broadcast)
-        flagged = _flagged(tx, broadcast)
+        flagged, wrong = _flagged(tx, broadcast), counts.wrong_batches(tx, broadcast)
         intended = _intended(tx, broadcast)
-        wrong = counts.wrong_batches(tx, broadcast)
-    found = Verdict(planned=len(rows), finished=finished, flagged=len(flagged))
-    found.unforeseen = sum(1 for seq in told if seq not in intended)
-    for row in rows:
-        if row.channel != "social":
-            _judge(found, DeliveryState(row.state), told.get(row.seq, 0), row.seq in flagged)
-            found.lost += row.channel in asked and row.state == DeliveryState.UNKNOWN and row.seq in told
-    found.states = dict(Counter(DeliveryState(row.state).name.lower() for row in rows))
-    found.unknown = found.states.get("unknown", 0)
+        for row in _rows(tx, broadcast):
+            state, times = DeliveryState(row.state), told.of(row.seq)
+            states[state.name.lower()] += 1
+            if row.channel != "social":
+                _judge(found, state, times, row.seq in flagged)
+                found.lost += bool(row.channel in asked and state is DeliveryState.UNKNOWN and times)
+    found.planned, found.flagged = states.total(), len(flagged)
+    found.unforeseen = sum(1 for seq in told.places() if not intended.of(seq))
+    found.states, found.unknown = dict(states), states["unknown"]
     found.wrong_sums = len(wrong)
     if seen:
         found.wrong_sums += len(seen["wrong"])
         found.samples, found.per_second = seen["samples"], sampler.rate(seen)
     return found
+
+
+class Tally:
+    """How often each delivery was met: a byte for each, so that a million are judged in the memory of a few."""
+
+    def __init__(self):
+        self._times = bytearray()
+
+    def add(self, first, last):
+        """Everybody from `first` to `last` was met once more."""
+        if last >= len(self._times):
+            self._times.extend(bytes(last + 1 - len(self._times)))
+        for seq in range(first, last + 1):
+            self._times[seq] = min(255, self._times[seq] + 1)
+
+    def of(self, seq):
+        return self._times[seq] if seq < len(self._times) else 0
+
+    def places(self):
+        """Who was met at all."""
+        return (seq for seq, times in enumerate(self._times) if times)
+
+
+def _told(record, prefix):
+    """Whom the vendors took on, read line by line."""
+    tally = Tally()
+    for line in lines(record):
+        if line.kind == "accepted" and line.key and line.key.startswith(prefix):
+            seq = int(line.key.removeprefix(prefix))
+            tally.add(seq, seq)
+    return tally
 
 
 def _judge(found, state, times, flagged):
@@ -119,10 +149,12 @@ def _judge(found, state, times, flagged):
 
 
 def _rows(tx, broadcast):
-    return tx.all(
-        "SELECT d.seq, d.state, b.channel FROM delivery d JOIN batch b ON b.broadcast_id = d.broadcast_id"
-        " AND b.no = d.seq / 1000 WHERE d.broadcast_id = :b",
-        b=broadcast,
+    return chain.from_iterable(
+        tx.stream(
+            "SELECT d.seq, d.state, b.channel FROM delivery d JOIN batch b ON b.broadcast_id = d.broadcast_id"
+            " AND b.no = d.seq / 1000 WHERE d.broadcast_id = :b",
+            b=broadcast,
+        )
     )
 
 
@@ -132,5 +164,8 @@ def _flagged(tx, broadcast):
 
 
 def _intended(tx, broadcast):
-    rows = tx.all("SELECT first_seq, last_seq FROM attempt WHERE broadcast_id = :b", b=broadcast)
-    return {seq for row in rows for seq in range(row.first_seq, row.last_seq + 1)}
+    tally = Tally()
+    asked = tx.stream("SELECT first_seq, last_seq FROM attempt WHERE broadcast_id = :b", b=broadcast)
+    for row in chain.from_iterable(asked):
+        tally.add(row.first_seq, row.last_seq)
+    return tally
