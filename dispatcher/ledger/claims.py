@@ -10,8 +10,8 @@ from typing import Any
 
 from dispatcher.ledger import superseding
 from dispatcher.ledger.engine import Tx
-from dispatcher.ledger.planning import ADDRESS
 from dispatcher.ledger.rows import Row
+from dispatcher.ledger.sparing import ADDRESS
 from dispatcher.model.broadcast import BATCH
 from dispatcher.model.kinds import Channel
 from dispatcher.model.states import DeliveryState as D

@@ -1,29 +1,33 @@
 """The people of an audience with their addresses, for a copy that is kept away from this machine."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
+from dispatcher.ledger.sparing import EVERYBODY, Sparing, lacks_consent, left_out
+from dispatcher.model.kinds import Channel
 
 PAGE = 5_000
 
 
-def pages(tx: Tx, version_id: int) -> Iterator[list[Row[Any]]]:
-    """Every recipient by id, a page at a time, each with whether mail and texts to them are suppressed."""
+def pages(
+    tx: Tx, version_id: int, scopes: Sequence[str] = ("all",), sparing: Sparing = EVERYBODY
+) -> Iterator[list[Row[Any]]]:
+    """Every recipient by id, a page at a time, each with whether they get no mail and no text."""
+    mail, values = left_out(Channel.EMAIL, scopes, sparing)
+    text, more = left_out(Channel.SMS, scopes, sparing)
+    lacking, field = lacks_consent(tx, sparing)
     after = 0
     while True:
         found = list(
             tx.all(
                 "SELECT r.rid, r.email, r.phone, r.locale, r.fields,"
-                " CASE WHEN e.address IS NULL THEN 0 ELSE 1 END AS no_email,"
-                " CASE WHEN p.address IS NULL THEN 0 ELSE 1 END AS no_phone FROM recipient r"
-                " LEFT JOIN (SELECT DISTINCT address FROM suppression WHERE channel = 'email' AND scope = 'all'"
-                " AND removed_at IS NULL) e ON e.address = r.email"
-                " LEFT JOIN (SELECT DISTINCT address FROM suppression WHERE channel = 'sms' AND scope = 'all'"
-                " AND removed_at IS NULL) p ON p.address = r.phone"
+                f" CASE WHEN e.address IS NOT NULL OR {lacking} THEN 1 ELSE 0 END AS no_email,"
+                f" CASE WHEN p.address IS NOT NULL OR {lacking} THEN 1 ELSE 0 END AS no_phone FROM recipient r"
+                f" LEFT JOIN ({mail}) e ON e.address = r.email LEFT JOIN ({text}) p ON p.address = r.phone"
                 " WHERE r.version_id = :v AND r.rid > :after ORDER BY r.rid LIMIT :page",
-                v=version_id, after=after, page=PAGE,
+                v=version_id, after=after, page=PAGE, **(values | more | field),
             )
         )  # fmt: skip
         if not found:

@@ -1,4 +1,4 @@
-"""Promotion and open incidents: who agreed to it, what waits because of which incident, and what people missed."""
+"""Promotion: which word is a yes to it, what waits because of which open incident, and what people missed."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -8,18 +8,6 @@ from dispatcher.ledger.rows import Row
 
 AGREED = ("yes", "y", "true", "1", "agreed", "opted in", "oui", "ja")
 """Words in the column of consent that mean a yes; anything else, and nothing, means no."""
-
-
-def without_consent(tx: Tx, version_id: int, column: str) -> int:
-    """How many people of an audience version have not agreed in that column."""
-    said = "json_extract(r.fields, :path)" if tx.is_sqlite else "(CAST(r.fields AS jsonb) ->> CAST(:path AS text))"
-    marks = ", ".join(f"'{word}'" for word in AGREED)
-    found = tx.scalar(
-        "SELECT count(*) FROM recipient r WHERE r.version_id = :v"
-        f" AND coalesce(lower(trim(CAST({said} AS text))), '') NOT IN ({marks})",
-        v=version_id, path=f'$."{column}"' if tx.is_sqlite else column,
-    )  # fmt: skip
-    return int(found or 0)
 
 
 def incidents(tx: Tx, mode: str, severities: Iterable[str], hidden: Iterable[str]) -> Sequence[Row[Any]]:

@@ -4,41 +4,54 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dispatcher.ledger.engine import Tx
-from dispatcher.ledger.planning import ADDRESS, Values, readers
+from dispatcher.ledger.planning import readers
 from dispatcher.ledger.rows import Row
+from dispatcher.ledger.sparing import ADDRESS, EVERYBODY, Sparing, Values, lacks_consent, left_out
 from dispatcher.model.broadcast import BATCH
 from dispatcher.model.kinds import Channel
 
 PAGE = 20_000
 
 
-def reach(tx: Tx, version_id: int, channel: Channel, scope: str) -> tuple[int, int, int]:
-    """On one channel: people with an address, of them suppressed, people without an address."""
+def reach(
+    tx: Tx, version_id: int, channel: Channel, scopes: Sequence[str], sparing: Sparing = EVERYBODY
+) -> tuple[int, int, int]:
+    """On one channel: people with an address, those of them who get nothing, people without an address."""
     column = ADDRESS[channel]
     row = tx.one(
         f"SELECT count(*) AS everyone, count(r.{column}) AS addressed FROM recipient r WHERE r.version_id = :v",
         v=version_id,
     )
+    spared, values = _spared(tx, channel, scopes, sparing)
     suppressed = tx.scalar(
-        f"SELECT count(*) FROM recipient r WHERE r.version_id = :v AND {_is_suppressed(column)}",
-        v=version_id, **_bound(column, channel, scope),
+        f"SELECT count(*) FROM recipient r WHERE r.version_id = :v AND r.{column} IS NOT NULL AND {spared}",
+        v=version_id, **values,
     )  # fmt: skip
     everyone, addressed = (row.everyone, row.addressed) if row is not None else (0, 0)
     return addressed, int(suppressed or 0), everyone - addressed
 
 
-def people(tx: Tx, version_id: int, channels: Sequence[Channel], scope: str) -> int:
+def people(
+    tx: Tx, version_id: int, channels: Sequence[Channel], scopes: Sequence[str], sparing: Sparing = EVERYBODY
+) -> int:
     """Distinct people whom at least one of the channels may reach."""
     tests: list[str] = []
-    values: dict[str, str] = {}
+    values: Values = {}
     for channel in channels:
-        column = ADDRESS[channel]
-        tests.append(f"(r.{column} IS NOT NULL AND NOT {_is_suppressed(column)})")
-        values |= _bound(column, channel, scope)
+        spared, more = _spared(tx, channel, scopes, sparing)
+        tests.append(f"(r.{ADDRESS[channel]} IS NOT NULL AND NOT {spared})")
+        values |= more
     if not tests:
         return 0
     sql = f"SELECT count(*) FROM recipient r WHERE r.version_id = :v AND ({' OR '.join(tests)})"
     return int(tx.scalar(sql, v=version_id, **values) or 0)
+
+
+def without_consent(tx: Tx, version_id: int, sparing: Sparing) -> int:
+    """How many people of an audience version have not agreed to promotion."""
+    lacking, values = lacks_consent(tx, sparing)
+    found = tx.scalar(f"SELECT count(*) FROM recipient r WHERE r.version_id = :v AND {lacking}", v=version_id, **values)
+    return int(found or 0)
 
 
 def slot_values(
@@ -49,19 +62,21 @@ def slot_values(
     names: Sequence[str],
     column: str = "",
     words: Sequence[str | None] = (),
+    sparing: Sparing = EVERYBODY,
 ) -> Iterator[Sequence[Row[Any]]]:
-    """Each distinct set of these fields among those people of a channel who read one rendition (`planning.readers`),
-    with how many have it (`n`) and one of them (`rid`), in pages. The fields come first, in the order of `names`; one
-    that is absent is None."""
+    """Each distinct set of these fields among those people of a channel who read one rendition (`planning.readers`)
+    and do not lack consent, with how many have it (`n`) and one of them (`rid`), in pages. The fields come first, in
+    the order of `names`; one that is absent is None."""
     pick = "json_extract(r.fields, :{p})" if tx.is_sqlite else "CAST(r.fields AS jsonb) ->> CAST(:{p} AS text)"
     picks = [f"{pick.format(p=f'p{i}')} AS f{i}" for i in range(len(names))]
     values: dict[str, Any] = {f"p{i}": _path(tx, name) for i, name in enumerate(names)}
     among, bound = readers(tx, locales, column, words)
-    values |= bound
+    lacking, field = lacks_consent(tx, sparing)
+    values |= bound | field
     group = f" GROUP BY {', '.join(str(i + 1) for i in range(len(names)))}" if names else ""
     sql = (
         f"SELECT {', '.join([*picks, 'count(*) AS n', 'min(r.rid) AS rid'])} FROM recipient r"
-        f" WHERE r.version_id = :v AND r.{ADDRESS[channel]} IS NOT NULL AND {among}{group}"
+        f" WHERE r.version_id = :v AND r.{ADDRESS[channel]} IS NOT NULL AND {among} AND NOT {lacking}{group}"
     )
     yield from tx.stream(sql, v=version_id, **values)
 
@@ -75,19 +90,27 @@ def one_recipient(tx: Tx, version_id: int, address: str) -> Row[Any] | None:
     )  # fmt: skip
 
 
-def a_reader(tx: Tx, version_id: int, channel: Channel, among: tuple[str, Values]) -> Row[Any] | None:
-    """The first of those whom a channel reaches among these readers (`planning.readers`)."""
+def a_reader(
+    tx: Tx, version_id: int, channel: Channel, among: tuple[str, Values], sparing: Sparing = EVERYBODY
+) -> Row[Any] | None:
+    """The first of those with an address on a channel and consent among these readers (`planning.readers`)."""
     where, values = among
+    lacking, field = lacks_consent(tx, sparing)
     return tx.one(
         "SELECT r.rid, r.email, r.phone, r.locale, r.fields FROM recipient r"
-        f" WHERE r.version_id = :v AND r.{ADDRESS[channel]} IS NOT NULL AND {where} ORDER BY r.rid LIMIT 1",
-        v=version_id, **values,
+        f" WHERE r.version_id = :v AND r.{ADDRESS[channel]} IS NOT NULL AND {where} AND NOT {lacking} ORDER BY r.rid"
+        " LIMIT 1",
+        v=version_id, **values, **field,
     )  # fmt: skip
 
 
-def telling_recipients(tx: Tx, version_id: int) -> list[tuple[str, Row[Any]]]:
-    """People who show what can go wrong: the longest values, the emptiest, one that is not Latin; (why, recipient)."""
-    columns = "SELECT rid, email, phone, locale, fields FROM recipient WHERE version_id = :v"
+def telling_recipients(tx: Tx, version_id: int, sparing: Sparing = EVERYBODY) -> list[tuple[str, Row[Any]]]:
+    """People who show what can go wrong: the longest values, the emptiest, one that is not Latin; (why, recipient).
+    Whoever lacks consent is none of them."""
+    lacking, field = lacks_consent(tx, sparing)
+    columns = (
+        f"SELECT r.rid, r.email, r.phone, r.locale, r.fields FROM recipient r WHERE r.version_id = :v AND NOT {lacking}"
+    )
     beyond = "length(CAST(fields AS BLOB))" if tx.is_sqlite else "octet_length(fields)"
     asked = {
         "longest values": f"{columns} ORDER BY length(fields) DESC, rid LIMIT 1",
@@ -96,7 +119,7 @@ def telling_recipients(tx: Tx, version_id: int) -> list[tuple[str, Row[Any]]]:
     }
     found: dict[int, tuple[str, Row[Any]]] = {}
     for why, sql in asked.items():
-        row = tx.one(sql, v=version_id)
+        row = tx.one(sql, v=version_id, **field)
         if row is not None:
             found.setdefault(row.rid, (why, row))
     return list(found.values())
@@ -147,12 +170,9 @@ def _path(tx: Tx, name: str) -> str:
     return f'$."{name}"' if tx.is_sqlite else name
 
 
-def _is_suppressed(column: str) -> str:
-    return (
-        f"EXISTS (SELECT 1 FROM suppression s WHERE s.channel = :{column}_channel AND s.address = r.{column}"
-        f" AND s.removed_at IS NULL AND (s.scope = 'all' OR s.scope = :{column}_scope))"
-    )
-
-
-def _bound(column: str, channel: Channel, scope: str) -> dict[str, str]:
-    return {f"{column}_channel": str(channel), f"{column}_scope": scope}
+def _spared(tx: Tx, channel: Channel, scopes: Sequence[str], sparing: Sparing) -> tuple[str, Values]:
+    """Whether recipient `r`, who has an address there, gets nothing."""
+    addresses, values = left_out(channel, scopes, sparing)
+    lacking, field = lacks_consent(tx, sparing)
+    within = f"r.{ADDRESS[channel]} IN (SELECT address FROM ({addresses}) spared)"
+    return f"({within} OR {lacking})", values | field

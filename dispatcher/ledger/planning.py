@@ -13,15 +13,12 @@ from typing import Any
 from dispatcher.ledger import codes
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
+from dispatcher.ledger.sparing import ADDRESS, EVERYBODY, NO_CONSENT, Sparing, Values, lacks_consent, left_out
 from dispatcher.model.broadcast import BATCH
 from dispatcher.model.kinds import Channel
 
-ADDRESS = {Channel.EMAIL: "email", Channel.SMS: "phone"}
-"""Which column of a recipient holds the address on a channel."""
-
 FIELD, RECORD = "\x1f", "\x1e"
 _WAITING, _SUPPRESSED, _FALLBACK = 0, 1, 2
-Values = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +32,7 @@ class Group:
     rendition_id: int
     locales: tuple[str | None, ...]
     fallback: bool = False
-    most: int = 0
-    """Who had this many promotional messages since `most_since` (ms) gets no further one; 0 is no such limit."""
-    most_since: int = 0
+    sparing: Sparing = EVERYBODY
     column: str = ""
     words: tuple[str | None, ...] = ()
 
@@ -99,14 +94,17 @@ def expand(tx: Tx, broadcast_id: int, version_id: int, scopes: Sequence[str], gr
     def read(reader: Tx) -> Sequence[Row[Any]]:
         return _hashes(reader, column, where, values)
 
+    spared, who = left_out(group.channel, scopes, group.sparing)
+    lacking, field = lacks_consent(tx, group.sparing)
     with tx.meanwhile(read) as hashes:
         made = tx.change(
             "INSERT INTO delivery (broadcast_id, seq, rid, state, reason)"
             " SELECT :b, :base + row_number() OVER (ORDER BY r.rid) - 1, r.rid,"
-            f" CASE WHEN s.address IS NULL THEN {_FALLBACK if group.fallback else _WAITING}"
-            f" ELSE {_SUPPRESSED} END, s.reason"
-            f" FROM recipient r LEFT JOIN ({_left_out(scopes, group)}) s ON s.address = r.{column} WHERE {where}",
-            channel=group.channel, **values, **_scope_values(scopes), **_most_values(group),
+            f" CASE WHEN s.address IS NOT NULL OR {lacking} THEN {_SUPPRESSED}"
+            f" ELSE {_FALLBACK if group.fallback else _WAITING} END,"
+            f" CASE WHEN s.address IS NULL AND {lacking} THEN '{NO_CONSENT}' ELSE s.reason END"
+            f" FROM recipient r LEFT JOIN ({spared}) s ON s.address = r.{column} WHERE {where}",
+            **values, **who, **field,
         )  # fmt: skip
         cut = hashes()
     if made != sum(row.size for row in cut):  # the audience is of this very transaction: nobody else sees it yet
@@ -161,38 +159,6 @@ def people(tx: Tx, broadcast_id: int) -> int:
         )
         or 0
     )
-
-
-def _left_out(scopes: Sequence[str], group: Group) -> str:
-    """Addresses that get nothing, each with the reason."""
-    if not group.most:
-        return _suppressed(scopes)
-    column = ADDRESS[group.channel]
-    often = (
-        f"SELECT r.{column} AS address, 'told often enough lately' AS reason FROM broadcast o"
-        " JOIN batch b ON b.broadcast_id = o.id AND b.channel = :channel"
-        f" JOIN delivery d ON d.broadcast_id = o.id AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
-        " JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = d.rid"
-        " WHERE o.purpose = 'promotional' AND o.release_at >= :most_since AND d.state IN (3, 4, 5, 6)"
-        f" GROUP BY r.{column} HAVING count(*) >= :most"
-    )
-    return f"SELECT address, min(reason) AS reason FROM ({_suppressed(scopes)} UNION ALL {often}) x GROUP BY address"
-
-
-def _most_values(group: Group) -> dict[str, int]:
-    return {"most": group.most, "most_since": group.most_since} if group.most else {}
-
-
-def _suppressed(scopes: Sequence[str]) -> str:
-    marks = ", ".join(f":s{i}" for i in range(len(scopes)))
-    return (
-        "SELECT address, min(reason) AS reason FROM suppression WHERE channel = :channel AND removed_at IS NULL"
-        f" AND scope IN ({marks}) GROUP BY address"
-    )
-
-
-def _scope_values(scopes: Sequence[str]) -> dict[str, str]:
-    return {f"s{i}": scope for i, scope in enumerate(scopes)}
 
 
 def _hashes(tx: Tx, column: str, where: str, values: Values) -> Sequence[Row[Any]]:

@@ -1,20 +1,29 @@
 """Submit freezes words, people and plan under a digest; a second person says yes, returns it or rejects it."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 
 from dispatcher.errors import IllegalTransition, Refused
 from dispatcher.ledger import approvals, broadcasts, controls, documents, planning
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast, broadcast_id
 from dispatcher.model.clock import to_ms
-from dispatcher.model.kinds import Channel, Purpose
+from dispatcher.model.kinds import Channel
 from dispatcher.model.person import Person
 from dispatcher.model.rendition import Rendition
 from dispatcher.model.states import BroadcastState
 from dispatcher.model.template import Template
 from dispatcher.people import Right, door_of, require, require_second_person
-from dispatcher.services import asking_for_yes, checking, codes, notices, overriding, readership, sign_off, waves
+from dispatcher.services import (
+    asking_for_yes,
+    checking,
+    codes,
+    marketing,
+    notices,
+    overriding,
+    readership,
+    sign_off,
+    waves,
+)
 from dispatcher.services.context import Context
 from dispatcher.services.digests import digest, require_unaltered
 
@@ -155,19 +164,11 @@ def _plan(
         controls.add(
             tx, broadcast.id, channel, rank=broadcast.severity.rank, policy=broadcast.plan.policy[channel],
             request_size=broadcast.plan.request_size[channel], changed_at=now,
-            scope=checking.scope_of(broadcast.purpose),
+            scope=marketing.scope_of(broadcast.purpose),
             fallback_for=after.instead_of if after else None,
             fallback_after=after.after_seconds * 1000 if after else None,
         )  # fmt: skip
         next_no = _plan_channel(ctx, tx, broadcast, channel, ids, read, next_no)
-
-
-def _promotional_limit(ctx: Context, purpose: Purpose) -> tuple[int, int]:
-    """How many promotional messages since when (ms) are enough for one person; (0, 0): no such limit."""
-    dispatch = ctx.settings.dispatch
-    if purpose is not Purpose.PROMOTIONAL or not dispatch.promotional_most:
-        return 0, 0
-    return dispatch.promotional_most, to_ms(ctx.clock.now() - timedelta(days=dispatch.promotional_days))
 
 
 def _plan_channel(
@@ -179,7 +180,6 @@ def _plan_channel(
     read: readership.Readers,
     first_no: int,
 ) -> int:
-    scopes = sorted({"all", checking.scope_of(broadcast.purpose)})
     if not channel.counts_people:
         rendition = ids[read.own(channel, ids)]
         return planning.expand_accounts(
@@ -188,8 +188,8 @@ def _plan_channel(
     if broadcast.audience_version_id is None:
         return first_no
     waits = any(one.channel is channel for one in broadcast.plan.fallback)
-    limit = _promotional_limit(ctx, broadcast.purpose)
+    scopes, spared = marketing.scopes(broadcast.purpose), marketing.sparing(ctx, broadcast)
     for key, locales, variants in read.groups(channel, ids):
-        group = planning.Group(channel, ids[key], locales, waits, *limit, read.column, variants)
+        group = planning.Group(channel, ids[key], locales, waits, spared, read.column, variants)
         first_no = planning.expand(tx, broadcast.id, broadcast.audience_version_id, scopes, group, first_no)
     return first_no

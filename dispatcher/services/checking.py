@@ -193,7 +193,7 @@ def _people(ctx: Context, tx: Tx, broadcast: Broadcast) -> int:
     if broadcast.audience_version_id is None:
         return 0
     channels = [channel for channel in broadcast.plan.channels if channel.counts_people]
-    spared = marketing.sparing(ctx, broadcast.purpose)
+    spared = marketing.sparing(ctx, broadcast)
     return measures.people(tx, broadcast.audience_version_id, channels, marketing.scopes(broadcast.purpose), spared)
 
 
@@ -208,7 +208,7 @@ def _plans(
     read = readership.readers(tx, broadcast, template)
     plans = {}
     for channel in broadcast.plan.channels:
-        spared = marketing.sparing(ctx, broadcast.purpose)
+        spared = marketing.sparing(ctx, broadcast)
         measured = measuring.measure(tx, broadcast, channel, rendered, read, spared)
         findings += [Finding(*told, channel=str(channel)) for told in measured.findings]
         plans[str(channel)] = _channel_plan(ctx, tx, broadcast, channel, measured)
@@ -225,7 +225,7 @@ def _channel_plan(
     elif broadcast.audience_version_id is None:
         planned = suppressed = without = 0
     else:
-        scopes, spared = marketing.scopes(broadcast.purpose), marketing.sparing(ctx, broadcast.purpose)
+        scopes, spared = marketing.scopes(broadcast.purpose), marketing.sparing(ctx, broadcast)
         planned, suppressed, without = measures.reach(tx, broadcast.audience_version_id, channel, scopes, spared)
     size = min([broadcast.plan.request_size[channel], *(a.provider.recipients_per_request for a in accounts)])
     going = planned - suppressed

@@ -1,18 +1,20 @@
 """The firewall between promotion and everything else.
 
-Promotion goes to people who agreed, with one click to end it, and waits for a person while an incident goes on. It
-waits for incidents of the same mode whose severity the settings name, unless the incident is resolved; for one that
-the public does not know of only where it is critical or life-safety, as a small internal trouble is no reason for
-silence and a hidden grave one is.
+Promotion goes to people who agreed, with one click to end it: whoever of an audience has not agreed is left out. It
+waits for a person while an incident goes on: for incidents of the same mode whose severity the settings name, unless
+the incident is resolved; for one that the public does not know of only where it is critical or life-safety, as a small
+internal trouble is no reason for silence and a hidden grave one is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from dispatcher.errors import Refused
-from dispatcher.ledger import audiences, broadcasts, controls, incidents, marketing
+from dispatcher.ledger import audiences, broadcasts, controls, incidents, marketing, measures
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
+from dispatcher.ledger.sparing import EVERYBODY, Sparing
 from dispatcher.model.broadcast import Broadcast, broadcast_id, broadcast_ref
 from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.incident import incident_ref
@@ -27,16 +29,32 @@ _HIDDEN = (Severity.LIFE_SAFETY, Severity.CRITICAL)
 _WHY = "While we are in trouble, advertising makes it worse. It waits for a person."
 
 
+def scope_of(purpose: Purpose) -> str:
+    """Which narrower suppressions hold besides those for everything."""
+    return "promotional" if purpose is Purpose.PROMOTIONAL else "all"
+
+
+def scopes(purpose: Purpose) -> list[str]:
+    """The scopes of the suppressions that hold."""
+    return sorted({"all", scope_of(purpose)})
+
+
+def sparing(ctx: Context, broadcast: Broadcast) -> Sparing:
+    """Who gets nothing besides those who are suppressed: of promotion, whoever has not agreed or had enough lately."""
+    if broadcast.purpose is not Purpose.PROMOTIONAL:
+        return EVERYBODY
+    dispatch = ctx.settings.dispatch
+    since = to_ms(ctx.clock.now() - timedelta(days=dispatch.promotional_days))
+    return Sparing(ctx.settings.marketing.consent_column, dispatch.promotional_most, since, but=broadcast.id)
+
+
 def findings(ctx: Context, tx: Tx, broadcast: Broadcast) -> Iterator[Finding]:
-    """What keeps a promotional broadcast back. In a drill nobody is told, so consent is only asked after."""
+    """What keeps a promotional broadcast back, and whom it leaves out."""
     if broadcast.purpose is not Purpose.PROMOTIONAL:
         return
-    level = "error" if broadcast.mode is Mode.LIVE else "warning"
-    if told := _no_consent(ctx, tx, broadcast):
-        why = "Promotion may go only to people who asked for it, or agreed."
-        mend = f"Import the people who agreed, with a column {ctx.settings.marketing.consent_column} that says yes."
-        yield Finding("E-CONSENT", level, told, why, mend)
+    yield from _consent(ctx, tx, broadcast)
     if Channel.EMAIL in broadcast.plan.channels and not ctx.settings.public_url:
+        level = "error" if broadcast.mode is Mode.LIVE else "warning"
         why = "A promotional mail carries a link that ends such mails with one click (RFC 8058)."
         yield Finding("E-UNSUB", level, "There is no address for the unsubscribe link.", why, "Set public_url.")
     for row in _reasons_to_wait(ctx, tx, broadcast):
@@ -46,15 +64,23 @@ def findings(ctx: Context, tx: Tx, broadcast: Broadcast) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _no_consent(ctx: Context, tx: Tx, broadcast: Broadcast) -> str:
-    column = ctx.settings.marketing.consent_column
-    if not column or broadcast.audience_version_id is None:
-        return ""
+def _consent(ctx: Context, tx: Tx, broadcast: Broadcast) -> Iterator[Finding]:
+    """Who has not agreed is left out, which a person should know; nobody left is no broadcast, in a drill as well."""
+    spared = sparing(ctx, broadcast)
+    if not spared.consent or broadcast.audience_version_id is None:
+        return
     version = audiences.version(tx, broadcast.audience_version_id)
-    if column not in version.fields:
-        return f"The audience has no column {column}: nobody is known to have agreed."
-    lacking = marketing.without_consent(tx, version.id, column)
-    return f"{lacking:,} of {version.size:,} people have not agreed to promotion." if lacking else ""
+    lacking = measures.without_consent(tx, version.id, spared)
+    why = "Promotion may go only to people who asked for it, or agreed."
+    mend = f"Import the people who agreed, with a column {spared.consent} that says yes."
+    if spared.consent not in version.fields:
+        told = f"The audience has no column {spared.consent}: nobody is known to have agreed."
+        yield Finding("E-CONSENT", "error", told, why, mend)
+    elif lacking == version.size:
+        yield Finding("E-CONSENT", "error", f"None of {version.size:,} people has agreed to promotion.", why, mend)
+    elif lacking:
+        told = f"{lacking:,} of {version.size:,} people have not agreed to promotion; they are left out."
+        yield Finding("W-CONSENT", "warning", told, why, mend)
 
 
 def _reasons_to_wait(ctx: Context, tx: Tx, broadcast: Broadcast) -> Sequence[Row[Any]]:

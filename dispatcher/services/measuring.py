@@ -8,6 +8,7 @@ from dispatcher.channels import sms, social
 from dispatcher.errors import Refused
 from dispatcher.ledger import measures
 from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.sparing import Sparing
 from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.kinds import Channel
 from dispatcher.model.rendition import Envelope, Rendition
@@ -33,9 +34,14 @@ class Measured:
 
 
 def measure(
-    tx: Tx, broadcast: Broadcast, channel: Channel, rendered: Sequence[Rendition], read: readership.Readers
+    tx: Tx,
+    broadcast: Broadcast,
+    channel: Channel,
+    rendered: Sequence[Rendition],
+    read: readership.Readers,
+    spared: Sparing,
 ) -> Measured:
-    """Everything that can be counted about a channel before it is used."""
+    """Everything that can be counted about a channel before it is used, over those who have agreed to it."""
     mine = [one for one in rendered if one.channel is channel]
     if channel is Channel.SOCIAL:
         return _posts(mine)
@@ -45,7 +51,7 @@ def measure(
     groups = (
         (one, values | shown, n, rid)
         for one, locales, variants in readership.readings(read, mine)
-        for values, n, rid in _people(tx, broadcast.audience_version_id, one, locales, (read.column, variants))
+        for values, n, rid in _people(tx, broadcast.audience_version_id, one, locales, (read.column, variants), spared)
     )
     return _texts(groups) if channel is Channel.SMS else _mails(groups)
 
@@ -69,10 +75,11 @@ def _people(
     one: Rendition,
     locales: Sequence[readership.Word],
     variants: tuple[str, Sequence[readership.Word]],
+    spared: Sparing,
 ) -> Iterator[tuple[dict[str, str], int, int]]:
     """Distinct slot values of those who read this rendition: (values, how many, one of them)."""
     names = sorted({slot.name for slot in one.slots})
-    for page in measures.slot_values(tx, version_id, one.channel, locales, names, *variants):
+    for page in measures.slot_values(tx, version_id, one.channel, locales, names, *variants, spared):
         for row in page:
             yield {n: str(v) for n, v in zip(names, row, strict=False) if v is not None}, row.n, row.rid or 0
 

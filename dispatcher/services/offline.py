@@ -22,7 +22,7 @@ from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.clock import to_ms
 from dispatcher.model.person import Person
 from dispatcher.people import Right, require
-from dispatcher.services import papers
+from dispatcher.services import marketing, papers
 from dispatcher.services.context import Context
 from dispatcher.tables import writing
 
@@ -105,8 +105,8 @@ def _zipped(ctx: Context, broadcast: Broadcast, said: Composed) -> bytes:
         for name, content in (*_texts(said), *papers.texts(broadcast, said)):
             archive.writestr(name, content)
         with ctx.ledger.read() as tx:
-            archive.writestr("addresses.csv", _addresses(tx, broadcast))
-            archive.writestr("call-sheet.html", _call_sheet(tx, broadcast, said))
+            archive.writestr("addresses.csv", _addresses(ctx, tx, broadcast))
+            archive.writestr("call-sheet.html", _call_sheet(ctx, tx, broadcast, said))
     return made.getvalue()
 
 
@@ -116,9 +116,10 @@ def _texts(said: Composed) -> Iterator[tuple[str, bytes]]:
         yield f"{one.channel}.{one.locale}{variant}.txt", plain(one).encode()
 
 
-def _people(tx: Tx, broadcast: Broadcast) -> Iterator[Row[Any]]:
+def _people(ctx: Context, tx: Tx, broadcast: Broadcast) -> Iterator[Row[Any]]:
+    scopes, spared = marketing.scopes(broadcast.purpose), marketing.sparing(ctx, broadcast)
     if broadcast.audience_version_id is not None:
-        for page in contacts.pages(tx, broadcast.audience_version_id):
+        for page in contacts.pages(tx, broadcast.audience_version_id, scopes, spared):
             yield from page
 
 
@@ -127,7 +128,7 @@ def _name(row: Row[Any]) -> str:
     return str(fields.get("name") or fields.get("first_name") or "")
 
 
-def _addresses(tx: Tx, broadcast: Broadcast) -> str:
+def _addresses(ctx: Context, tx: Tx, broadcast: Broadcast) -> str:
     """Everybody, also those who may not be written to: `may_mail` and `may_call` say so."""
     out = io.StringIO(newline="")
     rows = (
@@ -135,19 +136,19 @@ def _addresses(tx: Tx, broadcast: Broadcast) -> str:
             "recipient": row.rid, "name": _name(row), "email": row.email, "phone": row.phone, "locale": row.locale,
             "may_mail": "no" if row.no_email else "yes", "may_call": "no" if row.no_phone else "yes",
         }
-        for row in _people(tx, broadcast)
+        for row in _people(ctx, tx, broadcast)
     )  # fmt: skip
     writing.write(out, _COLUMNS, rows)
     return out.getvalue()
 
 
-def _call_sheet(tx: Tx, broadcast: Broadcast, said: Composed) -> str:
+def _call_sheet(ctx: Context, tx: Tx, broadcast: Broadcast, said: Composed) -> str:
     """What to say on the telephone, then whom to call, with room to write down what came of it. Opens and prints
     anywhere."""
     rows = (
         f"<tr><td>{escape(_name(row))}</td><td>{escape(row.phone)}</td><td>{escape(row.locale or '')}</td>"
         '<td class="box"></td><td class="box"></td><td class="box"></td></tr>'
-        for row in _people(tx, broadcast)
+        for row in _people(ctx, tx, broadcast)
         if row.phone and not row.no_phone
     )
     heads = ("Name", "Number", "Language", "Called at", "Reached", "Note")

@@ -14,11 +14,12 @@ from dispatcher.errors import Refused
 from dispatcher.ledger import broadcasts, measures, planning, predecessors
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
+from dispatcher.ledger.sparing import Sparing
 from dispatcher.model.broadcast import Broadcast, broadcast_id
 from dispatcher.model.kinds import Channel
 from dispatcher.model.rendition import Rendition
 from dispatcher.model.template import Template
-from dispatcher.services import briefing, checking, codes, readership, source
+from dispatcher.services import briefing, checking, codes, marketing, readership, source
 from dispatcher.services.context import Context
 
 OWN = "our own accounts"
@@ -93,7 +94,7 @@ def preview(ctx: Context, ref: str, recipient: str | None = None) -> list[Previe
         broadcast = broadcasts.get(tx, broadcast_id(ref))
         template = source.of(ctx, broadcast)
         said = checking.said_now(ctx, tx, broadcast, template)
-        return _previews(tx, broadcast, template, said.renditions, recipient)
+        return _previews(ctx, tx, broadcast, template, said.renditions, recipient)
 
 
 def look(ctx: Context, ref: str, recipient: str | None = None, channels: Sequence[Channel] = ()) -> Look:
@@ -103,7 +104,7 @@ def look(ctx: Context, ref: str, recipient: str | None = None, channels: Sequenc
         template = source.of(ctx, broadcast)
         said = checking.said_now(ctx, tx, broadcast, template)
         shown = [one for one in said.renditions if not channels or one.channel in channels]
-        previews = _previews(tx, broadcast, template, shown, recipient)
+        previews = _previews(ctx, tx, broadcast, template, shown, recipient)
         before = predecessors.last(tx, broadcast)
         older = list(broadcasts.renditions(tx, before).values()) if before else []
         findings = _findings(ctx, tx, broadcast, template, said)
@@ -120,12 +121,18 @@ def _findings(ctx: Context, tx: Tx, broadcast: Broadcast, template: Template, sa
 
 
 def _previews(
-    tx: Tx, broadcast: Broadcast, template: Template, rendered: Sequence[Rendition], recipient: str | None
+    ctx: Context,
+    tx: Tx,
+    broadcast: Broadcast,
+    template: Template,
+    rendered: Sequence[Rendition],
+    recipient: str | None,
 ) -> list[Preview]:
+    spared = marketing.sparing(ctx, broadcast)
     read, have = readership.readers(tx, broadcast, template), readership.keys(rendered)
     made: dict[tuple[readership.Key, int], Preview] = {}
     shown = codes.sample(tx, broadcast)
-    for why, row in _chosen(tx, broadcast, recipient):
+    for why, row in _chosen(tx, broadcast, recipient, spared):
         word = json.loads(row.fields).get(read.column) if read.column else None
         for one in rendered:
             key = (one.channel, one.locale, one.variant)
@@ -135,7 +142,7 @@ def _previews(
     if recipient is None and broadcast.audience_version_id is not None:
         for one, locales, words in readership.readings(read, rendered):
             among = planning.readers(tx, locales, read.column, words)
-            reader = measures.a_reader(tx, broadcast.audience_version_id, one.channel, among)
+            reader = measures.a_reader(tx, broadcast.audience_version_id, one.channel, among, spared)
             key = (one.channel, one.locale, one.variant)
             if reader is not None and key not in seen:
                 made[key, reader.rid] = _of(one, "one of its readers", reader, shown)
@@ -166,11 +173,11 @@ def _address(one: Rendition, row: Row[Any]) -> str:
     return {Channel.EMAIL: row.email, Channel.SMS: row.phone}.get(one.channel) or ""
 
 
-def _chosen(tx: Tx, broadcast: Broadcast, recipient: str | None) -> list[tuple[str, Row[Any]]]:
+def _chosen(tx: Tx, broadcast: Broadcast, recipient: str | None, spared: Sparing) -> list[tuple[str, Row[Any]]]:
     if broadcast.audience_version_id is None:
         return []
     if recipient is None:
-        return list(measures.telling_recipients(tx, broadcast.audience_version_id))
+        return list(measures.telling_recipients(tx, broadcast.audience_version_id, spared))
     row = measures.one_recipient(tx, broadcast.audience_version_id, recipient)
     if row is None:
         raise Refused(

@@ -8,6 +8,7 @@ from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.kinds import Channel
 from dispatcher.model.template import Template
+from dispatcher.services import marketing
 from dispatcher.services.context import Context
 from dispatcher.services.findings import Finding
 
@@ -20,9 +21,9 @@ _COLUMNS = (
 """Columns of an audience that speak of another way to people, the document that serves it, and what it is called."""
 
 
-def unused(ctx: Context, tx: Tx, broadcast: Broadcast, template: Template, scope: str) -> list[Finding]:
-    """What is not used, each as something to know. `scope` is that of the suppressions that hold."""
-    ways = (_addresses(tx, broadcast, template, scope), _accounts(ctx, broadcast, template))
+def unused(ctx: Context, tx: Tx, broadcast: Broadcast, template: Template) -> list[Finding]:
+    """What is not used, each as something to know."""
+    ways = (_addresses(ctx, tx, broadcast, template), _accounts(ctx, broadcast, template))
     return [finding for way in (*ways, _documents(tx, broadcast, template)) for finding in way]
 
 
@@ -30,12 +31,13 @@ def _told(what: str, mend: str, channel: str = "") -> Finding:
     return Finding(CODE, "info", what, mend=mend, channel=channel)
 
 
-def _addresses(tx: Tx, broadcast: Broadcast, template: Template, scope: str) -> Iterator[Finding]:
+def _addresses(ctx: Context, tx: Tx, broadcast: Broadcast, template: Template) -> Iterator[Finding]:
     version = broadcast.audience_version_id
+    scopes, spared = marketing.scopes(broadcast.purpose), marketing.sparing(ctx, broadcast)
     for channel, address in _ADDRESS.items() if version is not None else ():
         if version is None or channel in broadcast.plan.channels:
             continue
-        addressed, suppressed, _ = measures.reach(tx, version, channel, scope)
+        addressed, suppressed, _ = measures.reach(tx, version, channel, scopes, spared)
         if addressed > suppressed:
             what = f"{addressed - suppressed:,} people have {address} that this does not use."
             has_words = channel in template.channels

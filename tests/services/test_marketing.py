@@ -2,10 +2,22 @@
 
 import pytest
 
-from dispatcher.errors import Refused
+from dispatcher.errors import ConfirmationWrong, Refused
 from dispatcher.model.incident import Phase, Visibility
 from dispatcher.model.kinds import Mode, Severity
-from dispatcher.services import approval, checking, control, incidents, marketing, sending, ticking
+from dispatcher.services import (
+    approval,
+    checking,
+    control,
+    exporting,
+    incidents,
+    marketing,
+    overriding,
+    previewing,
+    report,
+    sending,
+    ticking,
+)
 from dispatcher.services.incidents import Change, Opening
 from tests.services.desk import Desk
 
@@ -58,12 +70,76 @@ def test_nobody_gets_promotion_who_has_not_agreed(desk, fields, names):
     assert "E-CONSENT" not in codes(desk, desk.draft("apology", audience="others"))
 
 
+def mixed(desk, name="mixed"):
+    """Two of five have agreed."""
+    version = desk.listed(name, 5, fields='{"consent":"yes"}', names=("consent",))
+    with desk.ctx.ledger.write() as tx:
+        tx.change('UPDATE recipient SET fields = \'{"consent":"no"}\' WHERE version_id = :v AND rid > 3', v=version)
+        tx.change("UPDATE recipient SET fields = '{}' WHERE version_id = :v AND rid = 3", v=version)
+
+
+def test_who_has_not_agreed_is_left_out_counted_and_listed_and_the_others_are_told(desk):
+    mixed(desk)
+    made = desk.draft(VOUCHER, audience="mixed", severity=Severity.MINOR)
+    looked = checking.check(desk.ctx, made.ref)
+    [told] = [one for one in looked.findings if one.code == "W-CONSENT"]
+    assert (told.level, told.what) == ("warning", "3 of 5 people have not agreed to promotion; they are left out.")
+    assert (looked.audience_size, looked.channels["email"].planned, looked.channels["email"].suppressed) == (2, 5, 3)
+    approval.submit(desk.ctx, desk.ana, made.ref)
+    overriding.override(desk.ctx, desk.cat, made.ref, ["W-CONSENT"], "they said no")
+    for one in (desk.ben, desk.lou):
+        approval.approve(desk.ctx, one, made.ref)
+    with pytest.raises(ConfirmationWrong):
+        send(desk, made)
+    sending.send(desk.ctx, desk.olu, made.ref, confirm_audience=2)
+    desk.clock.pass_by(60)
+    ticking.tick(desk.ctx)
+    desk.drain("email")
+    assert [address for address, _ in desk.mail.told] == ["p1@example.com", "p2@example.com"]
+    [sums] = report.story(desk.ctx, made.ref).channels
+    assert sums.reasons["suppressed"] == {"no_consent": 3}
+    listed = {row["recipient"]: row["reason"] for row in exporting.rows(desk.ctx, desk.olu, made.ref, unreached=True)}
+    assert listed == dict.fromkeys((3, 4, 5), "no_consent")
+
+
+def test_promotion_that_nobody_agreed_to_is_blocked_in_a_drill_as_well(desk):
+    made = desk.draft(VOUCHER, mode=Mode.DRILL)
+    assert codes(desk, made)["E-CONSENT"] == "error"
+    assert desk.draft("apology", mode=Mode.DRILL)
+
+
+def test_previews_show_none_of_those_who_get_nothing(desk):
+    mixed(desk)
+    made = desk.draft(VOUCHER, audience="mixed")
+    assert {one.recipient for one in previewing.preview(desk.ctx, made.ref)} <= {1, 2}
+
+
+def test_who_has_agreed_but_had_enough_lately_is_counted_out_beforehand(desk):
+    made = approved(desk)
+    send(desk, made)
+    desk.clock.pass_by(60)
+    ticking.tick(desk.ctx)
+    desk.drain("email")
+    desk.listed("agreed", 7, number=2, fields='{"consent":"yes"}', names=("consent",))
+    most = desk.ctx.settings.dispatch.promotional_most
+    for _ in range(most - 1):
+        again = desk.broadcast(["email"], {"email": ["mail"]}, version=made.audience_version_id, mode="live")
+        with desk.ctx.ledger.write() as tx:
+            tx.change("UPDATE broadcast SET purpose = 'promotional' WHERE id = :b", b=again)
+        desk.release(again)
+        desk.drain("email")
+    looked = checking.check(desk.ctx, desk.draft(VOUCHER, audience="agreed").ref)
+    assert (looked.audience_size, looked.channels["email"].suppressed) == (2, 5)
+
+
 def test_consent_is_counted_alike_on_both_databases(tmp_path, database_url):
     desk = opened_desk(tmp_path, database_url)
     desk.listed("agreed", 2, number=2, fields='{"consent":" TRUE "}', names=("consent",))
-    assert "E-CONSENT" not in codes(desk, desk.draft(VOUCHER, audience="agreed"))
+    assert "W-CONSENT" not in codes(desk, desk.draft(VOUCHER, audience="agreed"))
     desk.listed("agreed", 2, number=3, fields='{"consent":"later"}', names=("consent",))
     assert codes(desk, desk.draft(VOUCHER, audience="agreed"))["E-CONSENT"] == "error"
+    mixed(desk)
+    assert checking.check(desk.ctx, desk.draft(VOUCHER, audience="mixed").ref).audience_size == 2
     first = approved_on(desk)
     incident = trouble(desk)
     with pytest.raises(Refused):
