@@ -142,9 +142,10 @@ class Arena(Stage):
 
     def broadcast(
         self, people, *, channels=("email", "sms"), policy=Policy.AT_MOST_ONCE, size=20, expires=3600, ring=True,
-        release_in=0.0, mode="drill",
+        release_in=0.0, mode="drill", phone_every=1,
     ):  # fmt: skip
-        """Plan and release a broadcast to invented people, through the real planner; its id."""
+        """Plan and release a broadcast to invented people, through the real planner; its id. One in `phone_every` has
+        a telephone."""
         hold.guard(self.ctx)  # as `send` does
         now = to_ms(self.ctx.clock.now())
         kinds = [Channel(c) for c in channels]
@@ -159,7 +160,7 @@ class Arena(Stage):
                 "recipient",
                 ("version_id", "rid", "email", "phone", "locale", "fields"),
                 (
-                    (version, i, f"p{i}@example.com", f"+1202{2_000_000 + i:07d}", None, "{}")
+                    (version, i, f"p{i}@example.com", _phone(i) if i % phone_every == 0 else None, None, "{}")
                     for i in range(1, people + 1)
                 ),
             )
@@ -211,6 +212,10 @@ class Arena(Stage):
                 return int(tx.scalar("SELECT coalesce(sum(sending), 0) FROM batch") or 0)
         except Exception:
             return 0
+
+
+def _phone(number):
+    return f"+1202{2_000_000 + number:07d}"
 
 
 def settled(arena, broadcast, seconds, *, unknown=()):

@@ -18,9 +18,6 @@ from dispatcher.sandbox.fate import NUMBER_SUFFIXES, Fate
 from dispatcher.sandbox.record import lines
 from dispatcher.services import accounting
 
-OPEN_MOST = 8 * 20 + 20
-"""Deliveries that one killed child can leave open: requests in flight times recipients per request, and a batch's
-last."""
 BACK_SECONDS = 10.0
 """After Redis is back, requests go out again within this time."""
 STORM_RATIO = 1.2
@@ -36,6 +33,12 @@ COUNTERS_SECONDS = 1.0
 """In which 95 of 100 looks at the sums of a broadcast are answered, whatever its size."""
 ASK_SECONDS = 240.0
 """For asking after everybody whose callbacks were lost, on a slow machine."""
+
+
+def open_most(size):
+    """Deliveries that one killed child can leave open: requests in flight times recipients per request (`size`), and a
+    batch's last."""
+    return 8 * size + size
 
 
 def spare_rings(arena, made, dice):

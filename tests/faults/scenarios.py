@@ -93,17 +93,17 @@ def _through(scenario, arena, dice, hits, people, blows):
     time.sleep(1.5)
     seen = sampler.end()
     found = verdict_of(arena, made, seen, finished=over, asked=scenario.settles)
-    _tell(found, hits, weather)
+    _tell(scenario, found, hits, weather)
     found.told, wrong = last(arena, made) if last else ("", "")
     found.note = f"{found.note} {wrong}".strip()
     return found
 
 
-def _tell(found, hits, weather):
+def _tell(scenario, found, hits, weather):
     found.kills, found.kills_that_hit, found.processes_killed = hits.kills, hits.hit, hits.processes
     found.storms = hits.storms
     found.note = " ".join([hits.enough(), *hits.complaints, str(weather.failure or "")]).strip()
-    most = max(1, hits.processes) * plays.OPEN_MOST
+    most = max(1, hits.processes) * plays.open_most(scenario.broadcast.get("size", 20))
     if hits.asked and hits.processes and found.unknown > most:
         found.note += f" {found.unknown} unknown, at most {most} can be"
 
@@ -189,6 +189,6 @@ SCENARIOS = (
     ),
     Scenario(
         "T36", "a million people, kills, two FLUSHALL", _KILLS, (3000, 3), (1_000_000, 20), ("postgresql",), 5400,
-        kills=True, spread=True, alone=True, play=plays.flushed_twice,
+        kills=True, spread=True, alone=True, play=plays.flushed_twice, broadcast={"size": 100, "phone_every": 10},
     ),
 )  # fmt: skip
