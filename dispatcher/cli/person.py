@@ -27,6 +27,7 @@ def as_dict(person: "Person", *, token: bool) -> dict[str, Any]:
         "level": person.level,
         "email": person.email,
         "phone": person.phone,
+        "zone": person.zone,
         "has_token": token,
     }
 
@@ -53,20 +54,23 @@ def roles_of(words: Sequence[str]) -> frozenset[Role]:
 )
 @click.option("--email", default="", help="For test messages.")
 @click.option("--phone", default="", help="For test messages.")
+@click.option("--zone", default="", metavar="ZONE", help="In which they read times. Default: the organisation's.")
 @pass_session
-def add(session: Session, name: str, roles: Sequence[str], level: str, email: str, phone: str) -> None:
+def add(session: Session, name: str, roles: Sequence[str], level: str, email: str, phone: str, zone: str) -> None:
     """Add one of us."""
     from dispatcher.services import people
 
     made = people.add(
-        session.ctx, acting_manager(session), name, roles=roles_of(roles), level=Level(level), email=email, phone=phone
-    )
+        session.ctx, acting_manager(session), name, roles=roles_of(roles), level=Level(level), email=email,
+        phone=phone, zone=zone,
+    )  # fmt: skip
     say(session, f"Next: dispatcher person token {made.name!r}")
     show(session, as_dict(made, token=False), _words(made))
 
 
 def _words(person: "Person") -> str:
-    return f"{person.name} is {', '.join(sorted(person.roles))}; level {person.level}."
+    zone = f"; reads times in {person.zone}" if person.zone else ""
+    return f"{person.name} is {', '.join(sorted(person.roles))}; level {person.level}{zone}."
 
 
 @click.command(cls=Verb)
@@ -75,16 +79,23 @@ def _words(person: "Person") -> str:
 @click.option("--level", type=click.Choice([v.value for v in Level]), help="How far a yes reaches.")
 @click.option("--email", help="For test messages and notices; empty takes it away.")
 @click.option("--phone", help="For test messages and notices; empty takes it away.")
+@click.option("--zone", metavar="ZONE", help="In which they read times; empty is the organisation's.")
 @pass_session
 def change(
-    session: Session, name: str, roles: Sequence[str], level: str | None, email: str | None, phone: str | None
+    session: Session,
+    name: str,
+    roles: Sequence[str],
+    level: str | None,
+    email: str | None,
+    phone: str | None,
+    zone: str | None,
 ) -> None:
-    """Give one of us other roles, level or addresses; the token goes on."""
+    """Give one of us other roles, level, addresses or time zone; the token goes on."""
     from dispatcher.services import people
 
     made = people.change(
         session.ctx, acting_manager(session), name, roles=roles_of(roles), level=Level(level) if level else None,
-        email=email, phone=phone,
+        email=email, phone=phone, zone=zone,
     )  # fmt: skip
     show(session, as_dict(made, token=made.id in people.token_holders(session.ctx)), _words(made))
 
@@ -98,10 +109,12 @@ def list_all(session: Session) -> None:
     holders = people.token_holders(session.ctx)
     found = [as_dict(one, token=one.id in holders) for one in people.everyone(session.ctx)]
     rows = [
-        [p["name"], ", ".join(p["roles"]), p["level"], "yes" if p["has_token"] else "no", p["email"]] for p in found
+        [p["name"], ", ".join(p["roles"]), p["level"], "yes" if p["has_token"] else "no", p["email"], p["zone"]]
+        for p in found
     ]
     none = "Nobody yet. Begin with: dispatcher person add NAME --role admin"
-    show(session, {"people": found}, table(["name", "roles", "level", "token", "email"], rows) if rows else none)
+    headers = ["name", "roles", "level", "token", "email", "zone"]
+    show(session, {"people": found}, table(headers, rows) if rows else none)
 
 
 @click.command(cls=Verb)

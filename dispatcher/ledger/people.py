@@ -7,16 +7,16 @@ from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
 from dispatcher.model.person import Level, Person, Role
 
-_COLUMNS = "id, name, email, phone, roles, level, removed_at"
+_COLUMNS = "id, name, email, phone, roles, level, zone, removed_at"
 
 
 def add(tx: Tx, person: Person, now: int) -> Person:
     """A new person (the id given is ignored); the same with the id of the row."""
     made = tx.one(
-        "INSERT INTO person (name, email, phone, roles, level, created_at)"
-        f" VALUES (:name, :email, :phone, :roles, :level, :now) RETURNING {_COLUMNS}",
+        "INSERT INTO person (name, email, phone, roles, level, zone, created_at)"
+        f" VALUES (:name, :email, :phone, :roles, :level, :zone, :now) RETURNING {_COLUMNS}",
         name=person.name, email=person.email or None, phone=person.phone or None,
-        roles=_joined(person.roles), level=person.level, now=now,
+        roles=_joined(person.roles), level=person.level, zone=person.zone or None, now=now,
     )  # fmt: skip
     if made is None:
         raise NotFound(f"{person.name} could not be added.", mend="Run the command again.")
@@ -24,11 +24,12 @@ def add(tx: Tx, person: Person, now: int) -> Person:
 
 
 def change(tx: Tx, person: Person) -> None:
-    """Write addresses, roles and level of a person who is there already."""
+    """Write addresses, roles, level and zone of a person who is there already."""
     tx.change(
-        "UPDATE person SET email = :email, phone = :phone, roles = :roles, level = :level WHERE id = :id",
+        "UPDATE person SET email = :email, phone = :phone, roles = :roles, level = :level, zone = :zone"
+        " WHERE id = :id",
         id=person.id, email=person.email or None, phone=person.phone or None,
-        roles=_joined(person.roles), level=person.level,
+        roles=_joined(person.roles), level=person.level, zone=person.zone or None,
     )  # fmt: skip
 
 
@@ -92,4 +93,5 @@ def _person(row: Row[Any]) -> Person:
         roles=frozenset(map(Role, row.roles.split())),
         level=Level(row.level),
         active=row.removed_at is None,
+        zone=row.zone or "",
     )

@@ -242,6 +242,12 @@ def set_told(tx: Tx, numbers: Iterable[int], person_id: int, broadcast_id: int |
         )  # fmt: skip
 
 
+def put_off(tx: Tx, numbers: Iterable[int], until: int) -> None:
+    """Reminders that were taken and told to nobody wait again."""
+    for number in numbers:
+        tx.change("UPDATE reminder SET told_at = NULL, due_at = :until WHERE id = :id", id=number, until=until)
+
+
 def hold_back(tx: Tx, promise_id: int, until: int) -> int:
     """Waiting reminders of a promise come no sooner than `until`; how many that moved."""
     return tx.change(

@@ -34,7 +34,10 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """`email` and `phone` are canonical or empty; someone inactive keeps their history and loses every right."""
+    """`email` and `phone` are canonical or empty; someone inactive keeps their history and loses every right.
+
+    `zone` is the IANA zone in which they read times; empty is the organisation's.
+    """
 
     id: int
     name: str
@@ -43,3 +46,4 @@ class Person:
     roles: frozenset[Role] = frozenset()
     level: Level = Level.COMMS
     active: bool = True
+    zone: str = ""

@@ -9,6 +9,7 @@ import hmac
 import secrets
 from collections.abc import Iterable
 from dataclasses import replace
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dispatcher.channels import email as email_form
 from dispatcher.channels import phone as phone_form
@@ -34,6 +35,7 @@ def add(
     level: Level = Level.COMMS,
     email: str = "",
     phone: str = "",
+    zone: str = "",
 ) -> Person:
     """A new person. The name is how they are called everywhere, so two cannot share one."""
     now = to_ms(ctx.clock.now())
@@ -44,6 +46,7 @@ def add(
         phone=_phone(ctx, phone),
         roles=frozenset(roles),
         level=level,
+        zone=_zone(zone),
     )
     if not person.roles:
         raise UsageError(f"{person.name} has no role.", mend=f"--role {' or '.join(role.value for role in Role)}")
@@ -69,8 +72,9 @@ def change(
     level: Level | None = None,
     email: str | None = None,
     phone: str | None = None,
+    zone: str | None = None,
 ) -> Person:
-    """Other roles, level or addresses for one of us, who stays the same person; what is left out stays as it is."""
+    """Other roles, level, addresses or zone for one of us, who stays the same person; what is left out stays."""
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
         require_manager(tx, actor)
@@ -81,6 +85,7 @@ def change(
             level=level or before.level,
             email=before.email if email is None else _email(email),
             phone=before.phone if phone is None else _phone(ctx, phone),
+            zone=before.zone if zone is None else _zone(zone),
         )
         if Role.ADMIN not in person.roles:
             _spare_last_admin(tx, before)
@@ -102,6 +107,15 @@ def _email(written: str) -> str:
 
 def _phone(ctx: Context, written: str) -> str:
     return phone_form.canonical(written, ctx.settings.audience.region) if written else ""
+
+
+def _zone(written: str) -> str:
+    """The name of an IANA zone as it is written there; empty is the organisation's."""
+    name = written.strip()
+    try:
+        return ZoneInfo(name).key if name else ""
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise UsageError(f"No time zone is called {name!r}.", mend="Say it like Europe/London or UTC.") from None
 
 
 def remove(ctx: Context, actor: Person | None, name: str) -> Person:

@@ -372,9 +372,9 @@ def tally(tx: Tx, incident: Incident) -> Tally:
     )
 
 
-def said(ctx: Context, at: datetime) -> str:
-    """An instant in the organisation's zone, and in UTC."""
-    return in_words(at, ZoneInfo(ctx.settings.organisation.time_zone))
+def said(ctx: Context, at: datetime, reader: Person = PROGRAM) -> str:
+    """An instant in the reader's zone, by default the organisation's, and in UTC."""
+    return in_words(at, ZoneInfo(reader.zone or ctx.settings.organisation.time_zone))
 
 
 def spoken(span: timedelta) -> str:

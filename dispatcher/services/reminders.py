@@ -18,7 +18,7 @@ from dispatcher.model.incident import Incident
 from dispatcher.model.person import Person
 from dispatcher.model.promise import Promise, PromiseKind, Reminder, ReminderState, reminder_id
 from dispatcher.people import PROGRAM, Right, may, require
-from dispatcher.services import hold, promises, staff
+from dispatcher.services import hold, promises, quiet, staff
 from dispatcher.services.context import Context
 
 
@@ -108,7 +108,7 @@ def hand_over(ctx: Context, actor: Person, ref: str, to: Person) -> Reminder:
         found, promise = _at_hand(tx, ref)
         rows.change(tx, promise.id, holder_id=to.id, acked_at=None)
         incident = incidents.get(tx, promise.incident_id)
-        told = staff.tell_in(tx, ctx, [to], _handed(ctx, incident, promise, actor, now))
+        told = staff.tell_in(tx, ctx, [to], _handed(ctx, incident, promise, actor, to, now))
         promises.note(tx, "handed over", actor, incident.id, now, f"{found.ref} ({promise.clock}) to {to.name}")
     if told is not None:
         staff.ring(ctx, told)
@@ -160,12 +160,27 @@ def _nudges(ctx: Context, tx: Tx, taken: Sequence[Reminder], now: int) -> list[N
     found = []
     for number, some in by_promise.items():
         promise = rows.get(tx, number)
-        chain = chain_of(tx, promise, now)
+        chain = _who_hears(ctx, tx, promise, some, now)
+        if chain is None:
+            continue
         by_person: dict[Person | None, list[Reminder]] = {}
         for one in sorted(some, key=lambda r: (r.planned_at, r.id)):
             by_person.setdefault(_whom(chain, promise, one, last), []).append(one)
         found += [Nudge(person, promise, tuple(mine)) for person, mine in by_person.items()]
     return found
+
+
+def _who_hears(ctx: Context, tx: Tx, promise: Promise, some: Sequence[Reminder], now: int) -> Sequence[Person] | None:
+    """The chain, without those who sleep while somebody is awake; None where all sleep and it can wait for them."""
+    chain, moment = chain_of(tx, promise, now), from_ms(now)
+    if not quiet.apply(ctx, incidents.get(tx, promise.incident_id)):
+        return chain
+    if until := quiet.wait(ctx, chain, promise, moment):
+        rows.put_off(tx, [one.id for one in some], to_ms(until))
+        detail = f"{', '.join(one.ref for one in some)} ({promise.clock}) until {promises.said(ctx, until)}"
+        promises.note(tx, "reminder waits: quiet hours", PROGRAM, promise.incident_id, moment, detail)
+        return None
+    return quiet.awake(ctx, chain, moment) or chain
 
 
 def _whom(chain: Sequence[Person], promise: Promise, one: Reminder, last: int) -> Person | None:
@@ -205,7 +220,7 @@ def _tell(ctx: Context, tx: Tx, nudge: Nudge, now: int) -> staff.Told | None:
 
 def _notice(ctx: Context, incident: Incident, nudge: Nudge, now: datetime) -> staff.Notice:
     promise, newest = nudge.promise, nudge.reminders[-1]
-    due = promises.said(ctx, promise.due_at)
+    due = promises.said(ctx, promise.due_at, nudge.person or PROGRAM)
     left = promise.due_at - now
     when = f"in {promises.spoken(left)}" if left > timedelta() else f"overdue by {promises.spoken(left)}"
     subject = f"{incident.ref}: {_owed(promise)} {when if left else 'now'}"
@@ -237,11 +252,13 @@ def _owed(promise: Promise) -> str:
     return _WORDS[promise.kind].format(promise.clock)
 
 
-def _handed(ctx: Context, incident: Incident, promise: Promise, actor: Person, now: datetime) -> staff.Notice:
+def _handed(
+    ctx: Context, incident: Incident, promise: Promise, actor: Person, to: Person, now: datetime
+) -> staff.Notice:
     subject = f"{incident.ref}: {actor.name} handed you what is owed to {promise.clock}"
     return staff.Notice(
         subject=subject,
-        text=f"{incident.title}. {_owed(promise)}: by {promises.said(ctx, promise.due_at)}.",
+        text=f"{incident.title}. {_owed(promise)}: by {promises.said(ctx, promise.due_at, to)}.",
         key=f"handed:{promise.id}:{to_ms(now)}",
         severity=incident.severity,
         mode=incident.mode,

@@ -5,7 +5,7 @@ hours, afterwards fewer, and always with the next time.
 """
 
 import re
-from datetime import timedelta
+from datetime import time, timedelta
 
 from pydantic import Field, ValidationInfo
 from pydantic import field_validator as checked
@@ -102,6 +102,20 @@ class Reminders(Block):
     early: float = Field(default=0.75, gt=0, lt=1)
     late_minutes: tuple[int, ...] = (5, 15, 30)
     longest_snooze_minutes: int = Field(default=60, ge=1)
+    quiet: str = ""
+
+    @checked("quiet")
+    @classmethod
+    def _two_clock_times(cls, text: str) -> str:
+        begins, _, ends = (word.strip() for word in text.partition("-"))
+        if text and (not _CLOCK.fullmatch(begins) or not _CLOCK.fullmatch(ends) or begins == ends):
+            raise ValueError(f"{text!r} are no hours, such as 22:00-07:00")
+        return text
+
+    def quiet_hours(self) -> tuple[time, time]:
+        """When they begin and end, by the local clock; only where `quiet` names them."""
+        begins, _, ends = self.quiet.partition("-")
+        return time.fromisoformat(begins.strip()), time.fromisoformat(ends.strip())
 
     @checked("late_minutes", mode="before")
     @classmethod

@@ -51,6 +51,21 @@ def test_a_person_is_kept_in_canonical_form(ctx):
     assert made.level is Level.LEGAL
 
 
+@both
+def test_a_person_may_have_a_zone_of_their_own(ctx):
+    assert people.add(ctx, None, "Jo", roles=[Role.AUTHOR]).zone == ""
+    people.change(ctx, None, "Jo", zone="Asia/Tokyo")
+    assert people.by_name(ctx, "Jo").zone == "Asia/Tokyo"
+    assert people.change(ctx, None, "Jo", level=Level.LEGAL).zone == "Asia/Tokyo"
+    assert people.change(ctx, None, "Jo", zone="").zone == ""
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "../etc/passwd", "Europe", "\x00"])
+def test_a_zone_that_is_none_is_refused(ctx, zone):
+    with pytest.raises(UsageError, match="No time zone is called"):
+        people.add(ctx, None, "Jo", roles=[Role.AUTHOR], zone=zone)
+
+
 def test_names_are_found_whatever_their_case(ctx):
     made = people.add(ctx, None, "Jo Smith", roles=[Role.AUTHOR])
     assert people.by_name(ctx, "jo SMITH") == made

@@ -13,6 +13,7 @@ CREATE TABLE person (
     phone TEXT,
     roles TEXT NOT NULL,
     level TEXT NOT NULL,
+    zone TEXT,
     token_hash TEXT UNIQUE,
     created_at BIGINT NOT NULL,
     removed_at BIGINT
