@@ -188,7 +188,7 @@ def _plan_channel(
     if broadcast.audience_version_id is None:
         return first_no
     waits = any(one.channel is channel for one in broadcast.plan.fallback)
-    scopes, spared = marketing.scopes(broadcast.purpose), marketing.sparing(ctx, broadcast)
+    scopes, spared = marketing.scopes(broadcast.purpose), marketing.sparing(ctx, tx, broadcast)
     for key, locales, variants in read.groups(channel, ids):
         group = planning.Group(channel, ids[key], locales, waits, spared, read.column, variants)
         first_no = planning.expand(tx, broadcast.id, broadcast.audience_version_id, scopes, group, first_no)

@@ -39,13 +39,23 @@ def scopes(purpose: Purpose) -> list[str]:
     return sorted({"all", scope_of(purpose)})
 
 
-def sparing(ctx: Context, broadcast: Broadcast) -> Sparing:
-    """Who gets nothing besides those who are suppressed: of promotion, whoever has not agreed or had enough lately."""
+def sparing(ctx: Context, tx: Tx, broadcast: Broadcast) -> Sparing:
+    """Who gets nothing besides those who are suppressed: of promotion, whoever has not agreed or had enough lately.
+
+    In a drill nobody real is told, so an audience that does not know of consent at all serves it.
+    """
     if broadcast.purpose is not Purpose.PROMOTIONAL:
         return EVERYBODY
     dispatch = ctx.settings.dispatch
     since = to_ms(ctx.clock.now() - timedelta(days=dispatch.promotional_days))
-    return Sparing(ctx.settings.marketing.consent_column, dispatch.promotional_most, since, but=broadcast.id)
+    asked = broadcast.mode is Mode.LIVE or _knows_consent(ctx, tx, broadcast)
+    consent = ctx.settings.marketing.consent_column if asked else ""
+    return Sparing(consent, dispatch.promotional_most, since, but=broadcast.id)
+
+
+def _knows_consent(ctx: Context, tx: Tx, broadcast: Broadcast) -> bool:
+    version = broadcast.audience_version_id
+    return version is not None and ctx.settings.marketing.consent_column in audiences.version(tx, version).fields
 
 
 def findings(ctx: Context, tx: Tx, broadcast: Broadcast) -> Iterator[Finding]:
@@ -65,18 +75,20 @@ def findings(ctx: Context, tx: Tx, broadcast: Broadcast) -> Iterator[Finding]:
 
 
 def _consent(ctx: Context, tx: Tx, broadcast: Broadcast) -> Iterator[Finding]:
-    """Who has not agreed is left out, which a person should know; nobody left is no broadcast, in a drill as well."""
-    spared = sparing(ctx, broadcast)
-    if not spared.consent or broadcast.audience_version_id is None:
+    """Who has not agreed is left out, which a person should know; nobody left is no broadcast."""
+    column = ctx.settings.marketing.consent_column
+    if not column or broadcast.audience_version_id is None:
         return
     version = audiences.version(tx, broadcast.audience_version_id)
-    lacking = measures.without_consent(tx, version.id, spared)
     why = "Promotion may go only to people who asked for it, or agreed."
-    mend = f"Import the people who agreed, with a column {spared.consent} that says yes."
-    if spared.consent not in version.fields:
-        told = f"The audience has no column {spared.consent}: nobody is known to have agreed."
-        yield Finding("E-CONSENT", "error", told, why, mend)
-    elif lacking == version.size:
+    mend = f"Import the people who agreed, with a column {column} that says yes."
+    if not _knows_consent(ctx, tx, broadcast):
+        told = f"The audience has no column {column}: nobody is known to have agreed."
+        level = "error" if broadcast.mode is Mode.LIVE else "warning"
+        yield Finding("E-CONSENT", level, told, why, mend)
+        return
+    lacking = measures.without_consent(tx, version.id, sparing(ctx, tx, broadcast))
+    if lacking == version.size:
         yield Finding("E-CONSENT", "error", f"None of {version.size:,} people has agreed to promotion.", why, mend)
     elif lacking:
         told = f"{lacking:,} of {version.size:,} people have not agreed to promotion; they are left out."

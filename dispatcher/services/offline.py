@@ -117,7 +117,7 @@ def _texts(said: Composed) -> Iterator[tuple[str, bytes]]:
 
 
 def _people(ctx: Context, tx: Tx, broadcast: Broadcast) -> Iterator[Row[Any]]:
-    scopes, spared = marketing.scopes(broadcast.purpose), marketing.sparing(ctx, broadcast)
+    scopes, spared = marketing.scopes(broadcast.purpose), marketing.sparing(ctx, tx, broadcast)
     if broadcast.audience_version_id is not None:
         for page in contacts.pages(tx, broadcast.audience_version_id, scopes, spared):
             yield from page

@@ -128,7 +128,7 @@ def _previews(
     rendered: Sequence[Rendition],
     recipient: str | None,
 ) -> list[Preview]:
-    spared = marketing.sparing(ctx, broadcast)
+    spared = marketing.sparing(ctx, tx, broadcast)
     read, have = readership.readers(tx, broadcast, template), readership.keys(rendered)
     made: dict[tuple[readership.Key, int], Preview] = {}
     shown = codes.sample(tx, broadcast)

@@ -33,7 +33,7 @@ def _told(what: str, mend: str, channel: str = "") -> Finding:
 
 def _addresses(ctx: Context, tx: Tx, broadcast: Broadcast, template: Template) -> Iterator[Finding]:
     version = broadcast.audience_version_id
-    scopes, spared = marketing.scopes(broadcast.purpose), marketing.sparing(ctx, broadcast)
+    scopes, spared = marketing.scopes(broadcast.purpose), marketing.sparing(ctx, tx, broadcast)
     for channel, address in _ADDRESS.items() if version is not None else ():
         if version is None or channel in broadcast.plan.channels:
             continue

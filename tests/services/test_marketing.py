@@ -102,10 +102,12 @@ def test_who_has_not_agreed_is_left_out_counted_and_listed_and_the_others_are_to
     assert listed == dict.fromkeys((3, 4, 5), "no_consent")
 
 
-def test_promotion_that_nobody_agreed_to_is_blocked_in_a_drill_as_well(desk):
+def test_a_drill_leaves_out_alike_but_an_audience_without_consent_serves_it(desk):
     made = desk.draft(VOUCHER, mode=Mode.DRILL)
-    assert codes(desk, made)["E-CONSENT"] == "error"
-    assert desk.draft("apology", mode=Mode.DRILL)
+    assert codes(desk, made)["E-CONSENT"] == "warning"
+    assert checking.check(desk.ctx, made.ref).audience_size == 5
+    mixed(desk)
+    assert checking.check(desk.ctx, desk.draft(VOUCHER, audience="mixed", mode=Mode.DRILL).ref).audience_size == 2
 
 
 def test_previews_show_none_of_those_who_get_nothing(desk):
