@@ -4,32 +4,52 @@ A drill context holds only accounts on this machine; any other is refused here, 
 """
 
 import socket
-from collections.abc import Mapping
-from typing import Any
-
-from pydantic import ValidationError
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from dispatcher import resources
-from dispatcher.compose.catalogue import Catalogue
-from dispatcher.doorbell import Doorbell
-from dispatcher.embedded.sizing import worker_processes
 from dispatcher.errors import ConfigurationError
 from dispatcher.ledger import meta
 from dispatcher.ledger.migrate import open_ledger
 from dispatcher.model.clock import Clock, SystemClock
 from dispatcher.model.kinds import Mode
-from dispatcher.policy.concurrency import Concurrency
-from dispatcher.policy.limits import Limits
-from dispatcher.provider import load
 from dispatcher.services.context import Account, Context, is_loopback
-from dispatcher.settings import Settings
-from dispatcher.wire import Wire
+
+if TYPE_CHECKING:
+    from dispatcher.ledger.engine import Ledger
+    from dispatcher.settings import Settings
+    from dispatcher.settings.outline import Outline
+    from dispatcher.wire import Wire
 
 
-def build(settings: Settings, *, clock: Clock | None = None) -> Context:
+def build(settings: "Settings", *, clock: Clock | None = None) -> Context:
     """Everything that verbs need. Call it after a fork, once per process."""
-    settings.work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ledger = open_ledger(settings.ledger_url)
+    return _joined(settings, _opened(settings.work_dir, settings.ledger_url), clock)
+
+
+def look(outline: "Outline", settings: "Callable[[], Settings]") -> Context:
+    """For a command that only looks: the ledger is open, and the rest is joined if it is asked for.
+
+    Pydantic, the tables of settings, the catalogue and the vendors' adapters cost more than most looks at a ledger.
+    """
+    ledger = _opened(outline.work_dir, outline.ledger_url)
+    return Context.looking(ledger, SystemClock(), outline.addresses, lambda opened: _joined(settings(), opened, None))
+
+
+def _opened(work_dir: Path, url: str) -> "Ledger":
+    work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return open_ledger(url)
+
+
+def _joined(settings: "Settings", ledger: "Ledger", clock: Clock | None) -> Context:
+    from dispatcher.compose.catalogue import Catalogue
+    from dispatcher.doorbell import Doorbell
+    from dispatcher.embedded.sizing import worker_processes
+    from dispatcher.policy.concurrency import Concurrency
+    from dispatcher.policy.limits import Limits
+    from dispatcher.wire import Wire
+
     with ledger.read() as tx:
         ledger_id = meta.get(tx, "ledger_id") or ""
     time = clock or SystemClock()
@@ -52,7 +72,9 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Context:
     )
 
 
-def accounts(settings: Settings, wire: Wire, clock: Clock | None = None) -> tuple[dict[str, Account], dict[str, str]]:
+def accounts(
+    settings: "Settings", wire: "Wire", clock: Clock | None = None
+) -> tuple[dict[str, Account], dict[str, str]]:
     """The accounts that can be used, and by name why the others cannot."""
     usable: dict[str, Account] = {}
     unusable: dict[str, str] = {}
@@ -67,7 +89,11 @@ def accounts(settings: Settings, wire: Wire, clock: Clock | None = None) -> tupl
     return usable, unusable
 
 
-def _account(settings: Settings, name: str, block: dict[str, object], wire: Wire, clock: Clock) -> Account:
+def _account(settings: "Settings", name: str, block: dict[str, object], wire: "Wire", clock: Clock) -> Account:
+    from pydantic import ValidationError
+
+    from dispatcher.provider import load
+
     kind = str(block.get("kind") or name)
     provider = load(kind)
     public = settings.public_url.rstrip("/")

@@ -24,15 +24,15 @@ def look(session: Session, ref: str | None) -> None:
     if ref is None:
         _show_recent(session)
         return
-    view = accounting.show(session.ctx, ref).as_dict()
+    view = accounting.show(session.glance, ref).as_dict()
     show(session, view, lambda: view_words(view))
 
 
 def _show_recent(session: Session) -> None:
-    from dispatcher.services import accounting, breakglass
+    from dispatcher.services import accounting, sign_off
 
-    found = [shown(one) for one in accounting.recent(session.ctx)]
-    reviews = breakglass.open_reviews(session.ctx)
+    found = [shown(one) for one in accounting.recent(session.glance)]
+    reviews = sign_off.open_reviews(session.glance)
     for one in reviews:
         say(session, f"! {one['ref']} went by break-glass: dispatcher broadcast review {one['ref']} --reason TEXT")
     show(session, {"broadcasts": found, "reviews": reviews}, lambda: _list_words(found))
@@ -92,7 +92,7 @@ def missed(session: Session, incident: str) -> None:
     """Promotion that waits, or was let go, because of an open incident: what people missed."""
     from dispatcher.services import marketing
 
-    found = marketing.missed(session.ctx, incident)
+    found = marketing.missed(session.glance, incident)
     rows = [
         [one["ref"], one["state"], one["incident"], one["missed"], one["meant"], one["let_go_by"], one["title"]]
         for one in found

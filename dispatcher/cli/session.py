@@ -30,11 +30,9 @@ class Session:
     @cached_property
     def settings(self) -> "Settings":
         """The settings alone, for commands that must work without a ledger."""
-        from dispatcher.settings import Settings, layers
+        from dispatcher.settings import Settings
 
-        flags = {"work_dir": str(self.work_dir.absolute())} if self.work_dir else {}
-        env = layers.process_environment() | {"DISPATCHER_CONFIG": str(self.config)} if self.config else None
-        return Settings.load(overrides={**flags, **self.overrides}, env=env)
+        return Settings.load(overrides=self._flags, env=self._environment)
 
     @cached_property
     def ctx(self) -> "Context":
@@ -42,6 +40,26 @@ class Session:
         from dispatcher.bootstrap import build
 
         return build(self.settings)
+
+    @cached_property
+    def glance(self) -> "Context":
+        """For commands that only look: an open ledger, the other parts joined only if they are asked for."""
+        from dispatcher.bootstrap import look
+        from dispatcher.settings.outline import outline
+
+        plain = outline(self._flags, self._environment)
+        return look(plain, lambda: self.settings) if plain else self.ctx
+
+    @property
+    def _flags(self) -> dict[str, object]:
+        flags = {"work_dir": str(self.work_dir.absolute())} if self.work_dir else {}
+        return {**flags, **self.overrides}
+
+    @property
+    def _environment(self) -> dict[str, str] | None:
+        from dispatcher.settings import layers
+
+        return layers.process_environment() | {"DISPATCHER_CONFIG": str(self.config)} if self.config else None
 
     @property
     def color(self) -> bool | None:

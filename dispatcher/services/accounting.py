@@ -243,4 +243,4 @@ def _test_endpoints(ctx: Context, broadcast: Broadcast) -> tuple[str, ...]:
     if broadcast.mode is not Mode.LIVE:
         return ()
     names = {name for some in broadcast.plan.accounts.values() for name in some}
-    return tuple(sorted(n for n in names if n in ctx.accounts and ctx.accounts[n].is_loopback))
+    return tuple(sorted(filter(ctx.stays_here, names)))

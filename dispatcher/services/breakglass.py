@@ -5,14 +5,12 @@ It lowers nothing but the level: neither of the two has edited the message, what
 about the same digest.
 """
 
-from collections.abc import Mapping
-from typing import Any
 
 from dispatcher.errors import NotPermitted, Refused
 from dispatcher.ledger import approvals, broadcasts
 from dispatcher.ledger.engine import Tx
-from dispatcher.model.broadcast import Broadcast, broadcast_id, broadcast_ref
-from dispatcher.model.clock import from_ms, to_ms
+from dispatcher.model.broadcast import Broadcast, broadcast_id
+from dispatcher.model.clock import to_ms
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState
 from dispatcher.people import Right, may, require, require_second_person
@@ -95,17 +93,3 @@ def review(ctx: Context, actor: Person, ref: str, verdict: str) -> None:
         require_second_person(actor, broadcasts.editors(tx, broadcast.id))
         approvals.close_review(tx, broadcast.id, actor.id, verdict.strip(), now)
         broadcasts.note_act(tx, "reviewed", now, person_id=actor.id, broadcast_id=broadcast.id, detail=verdict.strip())
-
-
-def open_reviews(ctx: Context) -> list[Mapping[str, Any]]:
-    """What waits for a review, the oldest first."""
-    with ctx.ledger.read() as tx:
-        return waiting(tx)
-
-
-def waiting(tx: Tx) -> list[Mapping[str, Any]]:
-    """The same in a transaction of the caller's."""
-    return [
-        {"ref": broadcast_ref(row.broadcast_id), "since": from_ms(row.opened_at), "why": row.detail}
-        for row in approvals.reviews(tx)
-    ]

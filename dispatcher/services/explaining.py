@@ -10,7 +10,6 @@ from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.clock import from_ms
 from dispatcher.model.kinds import Channel, Policy
-from dispatcher.provider import ReportsEvents, can_be_asked
 from dispatcher.services import clockwatch
 from dispatcher.services.context import Context
 
@@ -85,6 +84,8 @@ def _unknown(ctx: Context, tx: Tx, broadcast: Broadcast, channel: Channel, n: in
 
 def _whom_to_ask(ctx: Context, accounts: Sequence[str]) -> str:
     """What happens when the settle time is over, by what the vendors of these accounts can tell."""
+    from dispatcher.provider import ReportsEvents, can_be_asked
+
     providers = [ctx.accounts[name].provider for name in accounts if name in ctx.accounts]
     if any(can_be_asked(provider) for provider in providers):
         return "The vendor is asked then; those it does not know {end}."

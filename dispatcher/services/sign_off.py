@@ -5,7 +5,7 @@ person they stand in for while that person is away, or once the question was lef
 read from the clock when somebody answers, so it holds even if no tick has run; `asking_for_yes` only tells them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -13,8 +13,8 @@ from typing import Any
 from dispatcher.errors import NotPermitted
 from dispatcher.ledger import approvals, broadcasts, people, preapprovals, waves
 from dispatcher.ledger.engine import Tx
-from dispatcher.model.broadcast import Broadcast
-from dispatcher.model.clock import to_ms
+from dispatcher.model.broadcast import Broadcast, broadcast_ref
+from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.kinds import Severity
 from dispatcher.model.person import Level, Person
 from dispatcher.model.template import Template
@@ -143,3 +143,12 @@ def approvers(tx: Tx, broadcast: Broadcast) -> list[Person]:
     """Everybody who may approve and has not edited it."""
     editors = broadcasts.editors(tx, broadcast.id)
     return [one for one in people.active(tx) if may(one, Right.APPROVE) and one.id not in editors]
+
+
+def open_reviews(ctx: Context) -> list[Mapping[str, Any]]:
+    """Broken glass that waits for a review, the oldest first."""
+    with ctx.ledger.read() as tx:
+        return [
+            {"ref": broadcast_ref(row.broadcast_id), "since": from_ms(row.opened_at), "why": row.detail}
+            for row in approvals.reviews(tx)
+        ]

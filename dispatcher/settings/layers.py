@@ -7,10 +7,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
-
 from dispatcher import resources
 from dispatcher.errors import ConfigurationError
 
@@ -19,32 +15,30 @@ NOT_SETTINGS = ("DISPATCHER_CONFIG", "DISPATCHER_SECRETS_DIR")
 """Variables that say where to look. DISPATCHER_TEST_* belongs to the tests."""
 
 _FOLDERS = ("work_dir", "anchor.path", "templates_dir", "playbooks_dir", "status.folder")
+_NOTHING = object()
 SECRET_KEY = re.compile(r"(?:^|[._])(?:key|secret|token|password)$")
 
 
-class Layer(PydanticBaseSettingsSource):
+class Layer:
     """One source of settings: a tree, and for each dotted key the place where it stands."""
 
     def __init__(
         self, name: str, tree: Mapping[str, Any], places: Mapping[str, str] | None = None, path: Path | None = None
     ) -> None:
-        super().__init__(BaseSettings)
         self.name, self.tree, self.places, self.path = name, dict(tree), dict(places or {}), path
 
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        return self.tree.get(field_name), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        return self.tree
-
-    def holds(self, key: str) -> bool:
-        """Whether this layer says anything about a dotted key."""
+    def get(self, key: str, otherwise: Any = None) -> Any:
+        """What this layer says of a dotted key."""
         tree: Any = self.tree
         for part in key.split("."):
             if not isinstance(tree, Mapping) or part not in tree:
-                return False
+                return otherwise
             tree = tree[part]
-        return True
+        return tree
+
+    def holds(self, key: str) -> bool:
+        """Whether this layer says anything about a dotted key."""
+        return self.get(key, _NOTHING) is not _NOTHING
 
     def place(self, key: str) -> str:
         """The file with its line, or the variable's name."""
@@ -55,6 +49,12 @@ class Layer(PydanticBaseSettingsSource):
 def process_environment() -> dict[str, str]:
     """A copy of this process's environment."""
     return dict(os.environ)
+
+
+def of_process(overrides: Mapping[str, Any], env: Mapping[str, str] | None, folder: Path | None) -> Iterator[Layer]:
+    """Every layer, the strongest first. Without `env` it is this process's, and its folder is looked into as well."""
+    folder = Path.cwd() if env is None and folder is None else folder
+    return read(overrides, process_environment() if env is None else env, folder)
 
 
 def read(overrides: Mapping[str, Any], env: Mapping[str, str], folder: Path | None) -> Iterator[Layer]:
@@ -195,8 +195,8 @@ def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 def worded(value: Any) -> str:
     """A value as an environment variable says it."""
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
+    if hasattr(value, "get_secret_value"):  # Pydantic's SecretStr, which is not loaded here
+        return str(value.get_secret_value())
     if isinstance(value, bool):
         return str(value).lower()
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
