@@ -124,7 +124,7 @@ def break_glass(session: Session, ref: str, seen: str, reason: str) -> None:
 @pass_session
 def review(session: Session, ref: str | None, reason: str) -> None:
     """What went out by break-glass and nobody has looked at since; with REF and --reason, your verdict on one."""
-    from dispatcher.services import breakglass
+    from dispatcher.services import breakglass, sign_off
 
     if ref is not None:
         breakglass.review(session.ctx, acting_on(session, ref), ref, reason)
@@ -132,7 +132,7 @@ def review(session: Session, ref: str | None, reason: str) -> None:
         return
     if reason:
         raise UsageError("Which broadcast is meant?", mend="dispatcher broadcast review REF --reason TEXT")
-    found = breakglass.open_reviews(session.ctx)
+    found = sign_off.open_reviews(session.glance)
     rows = [[one["ref"], plain_value(one["since"]), one["why"]] for one in found]
     show(session, {"reviews": found}, table(["ref", "since", "why"], rows) if rows else "Nothing waits for a review.")
 

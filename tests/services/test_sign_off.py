@@ -155,7 +155,7 @@ def test_two_people_break_the_glass_and_everybody_hears_of_it(tmp_path, database
     assert [row.title for row in told] == [
         f"{made.ref} waits for your yes", f"The glass was broken for {made.ref}",
     ]  # fmt: skip
-    [waiting] = breakglass.open_reviews(desk.ctx)
+    [waiting] = sign_off.open_reviews(desk.ctx)
     assert waiting["ref"] == made.ref
     assert "no director answers" in waiting["why"]
     desk.ctx.ledger.close()
@@ -170,7 +170,7 @@ def test_a_review_is_another_approvers_and_closes_it(desk):
     with pytest.raises(Refused):
         breakglass.review(desk.ctx, desk.ben, made.ref, " ")
     breakglass.review(desk.ctx, desk.ben, made.ref, "right, but call me next time")
-    assert breakglass.open_reviews(desk.ctx) == []
+    assert sign_off.open_reviews(desk.ctx) == []
     with pytest.raises(Refused, match="Nothing"):
         breakglass.review(desk.ctx, desk.ben, made.ref, "twice")
 
