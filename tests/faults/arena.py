@@ -142,10 +142,10 @@ class Arena(Stage):
 
     def broadcast(
         self, people, *, channels=("email", "sms"), policy=Policy.AT_MOST_ONCE, size=20, expires=3600, ring=True,
-        release_in=0.0, mode="drill", phone_every=1,
+        release_in=0.0, mode="drill", phone_every=1, first=1,
     ):  # fmt: skip
         """Plan and release a broadcast to invented people, through the real planner; its id. One in `phone_every` has
-        a telephone."""
+        a telephone; `first` is the number of the first of them."""
         hold.guard(self.ctx)  # as `send` does
         now = to_ms(self.ctx.clock.now())
         kinds = [Channel(c) for c in channels]
@@ -161,7 +161,7 @@ class Arena(Stage):
                 ("version_id", "rid", "email", "phone", "locale", "fields"),
                 (
                     (version, i, f"p{i}@example.com", _phone(i) if i % phone_every == 0 else None, None, "{}")
-                    for i in range(1, people + 1)
+                    for i in range(first, first + people)
                 ),
             )
             audiences.seal(tx, version)

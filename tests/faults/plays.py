@@ -1,15 +1,15 @@
 """What a scenario stages besides its storm. Each returns a function of arena and broadcast that looks at the end and
 says (what was measured, what is wrong)."""
 
-import contextlib
 import os
+import resource
 import signal
 import threading
 import time
 
+import psutil
 import redis
 
-from dispatcher.embedded.procfile import parse
 from dispatcher.ledger import accounts, controls, counts
 from dispatcher.model.broadcast import broadcast_ref
 from dispatcher.model.clock import to_ms
@@ -27,6 +27,8 @@ USED_RATIO = 0.5
 OUTAGE_MOST = 60
 """Deliveries that an outage may leave unknown: those in flight when it began, and one for each probe."""
 FEW_REFUSED = 40
+EARLY_SECONDS = 0.05
+"""Two clocks of one machine may differ by so much."""
 FLUSHED_AT = (1 / 3, 2 / 3)
 """Shares of the work."""
 COUNTERS_SECONDS = 1.0
@@ -110,23 +112,11 @@ def minute_without_redis(arena, made, dice):
     return look
 
 
-def more_beats(arena, made, dice):
-    """Three metronomes instead of one, and no broker at the moment when the release is due."""
-    env = arena.ctx.settings.child_environment()
-    for _ in range(2):
-        arena._run(parse("beat: celery -A workers.app beat", env), env)
-    time.sleep(4)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(arena.broker.pid, signal.SIGKILL)
-    time.sleep(4)
-    arena.broker.ensure()
-    return _nothing_early
-
-
-def _nothing_early(arena, made):
+def nothing_early(arena, made):
+    """No request began before the release."""
     with arena.ctx.ledger.read() as tx:
         due = max(row.release_at for row in controls.of(tx, made).values()) / 1000
-    early = [line for line in lines(arena.vendors.record) if line.began_at < due - 0.05]
+    early = [line for line in lines(arena.vendors.record) if line.began_at < due - EARLY_SECONDS]
     return "", f"{len(early)} requests before the release" if early else ""
 
 
@@ -226,9 +216,16 @@ def flushed_twice(arena, made, dice):
         wrong = [str(seen.failure)] if seen.failure else []
         wrong += [f"Redis was flushed {seen.flushes} times"] if seen.flushes != len(FLUSHED_AT) else []
         wrong += ["counters are slow"] if not seen.took or most > COUNTERS_SECONDS else []
-        return f"{seen.flushes} flushes, counters {most:.2f} s (95 %), slowest {slowest:.2f} s", ", ".join(wrong)
+        told = f"{seen.flushes} flushes, counters {most:.2f} s (95 %), slowest {slowest:.2f} s, {_memory(arena)}"
+        return told, ", ".join(wrong)
 
     return look
+
+
+def _memory(arena):
+    judge = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    vendors = psutil.Process(arena.pids()["vendors"]).memory_info().rss / 1_048_576
+    return f"judge {judge:.0f} MB at most, vendors {vendors:.0f} MB"
 
 
 def _most(took):

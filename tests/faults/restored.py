@@ -29,7 +29,9 @@ def rolled_back(seed, url, *, times):
     for number in range(times):
         with (
             tempfile.TemporaryDirectory(prefix="restored-") as folder,
-            Arena(Path(folder), seed + number, database_url=url, faults=CALM, paces=_paces()) as arena,
+            Arena(
+                Path(folder), seed + number, database_url=_place(url, f"_{number}"), faults=CALM, paces=_paces()
+            ) as arena,
         ):
             arena.await_web()
             found, more = _restore(arena, 1.0 + 0.7 * number)
@@ -157,13 +159,19 @@ def _clone(first, url, there):
         with _sqlite(first.folder / "ledger.db") as here, _sqlite(there / "ledger.db") as other:
             here.backup(other)
         return ""
-    dump = _dump(first.ledger_url)
-    head, _, query = url.partition("?")
-    name = head.rpartition("/")[2] + "_copy"
-    with psycopg.connect(url, autocommit=True) as admin:
-        admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
-    copied = f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+    dump, copied = _dump(first.ledger_url), _place(url, "_copy")
     open_ledger(copied).close()
     _load(copied, dump)
     return copied
+
+
+def _place(url, suffix):
+    """A further empty database beside this one; nothing where the ledger is a file of its home."""
+    if not url:
+        return ""
+    head, _, query = url.partition("?")
+    name = head.rpartition("/")[2] + suffix
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+    return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")

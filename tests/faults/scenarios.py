@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dispatcher.model.kinds import Policy
-from tests.faults import plays, storms, wires
+from tests.faults import occurrences, plays, storms, wires
 from tests.faults.arena import Arena, settled
 from tests.faults.sampler import LEAST, Sampler
 from tests.faults.verdicts import Hits, verdict_of
@@ -24,7 +24,8 @@ CHAOS = {
     "garbage_accepted": 0.02, "truncated": 0.02,
 }  # fmt: skip
 LOST = {"latency": [0.02, 0.1], "error_accepted": 0.2, "reset_accepted": 0.1}
-SQLITE, BOTH, PRIVATE = ("sqlite",), ("sqlite", "postgresql"), ("private",)
+SQLITE, POSTGRES, PRIVATE = ("sqlite",), ("postgresql",), ("private",)
+BOTH = SQLITE + POSTGRES
 """Which ledger. `private` is a PostgreSQL of the run's own, which may be hurt."""
 
 
@@ -152,21 +153,21 @@ SCENARIOS = (
         "T6", "a full disk", (storms.fill_disk,), (400, 2), (3000, 10), budget=60, pace=60, pause=(0.5, 1.5),
     ),
     Scenario(
-        "T6b", "Redis full, Redis that cannot save", (storms.full_redis, storms.unsaved_redis), (400, 3), (2500, 12),
-        budget=60, pace=50,
+        "T6b", "Redis full, Redis that cannot save", (storms.full_redis, storms.unsaved_redis), (400, 3), (3000, 20),
+        budget=90, pace=40,
     ),
     Scenario("T7", "a thousand rings too many", small=(300, 0), full=(2000, 0), budget=30, play=plays.spare_rings),
     Scenario(
-        "T10", "a stranger locks the SQLite file, 8 workers", (storms.lock_ledger,), (300, 1), (2000, 16), budget=150,
-        pace=20, arena={"processes": 8}, play=plays.sound_file,
+        "T10", "a stranger locks the SQLite file, 8 workers", (storms.lock_ledger,), (300, 1), (2000, 20), budget=260,
+        pace=40, pause=(0.5, 1.5), arena={"processes": 8}, play=plays.sound_file,
     ),
     Scenario(
         "T12", "connections ended, crashes of the server, locks", _HURTS, (400, 12), (4000, 520), PRIVATE, 170,
         pace=35, pause=(0.02, 0.3), play=plays.impatient_locks,
     ),
     Scenario(
-        "T15", "no beat, then three; Redis away when it is due", (storms.kill_others, storms.restart_redis), (300, 4),
-        (1500, 20), budget=60, pace=40, play=plays.more_beats, broadcast={"release_in": 6.0, "ring": False},
+        "T15", "1,000 releases; three beats; Redis away when due", (storms.kill_others, storms.restart_redis), (150, 4),
+        (1500, 20), budget=130, pace=40, play=occurrences.come_due, broadcast={"release_in": 3600.0, "ring": False},
     ),
     Scenario(
         "T17", "an outage longer than the expiry", small=(300, 0), full=(2000, 0), budget=40, play=plays.outage,
@@ -188,7 +189,7 @@ SCENARIOS = (
         faults={"sendgrid": LOST, "twilio": LOST}, arena={"events": _EVENTS}, settles=("sms",), play=plays.asked_after,
     ),
     Scenario(
-        "T36", "a million people, kills, two FLUSHALL", _KILLS, (3000, 3), (1_000_000, 20), ("postgresql",), 5400,
+        "T36", "a million people, kills, two FLUSHALL", _KILLS, (3000, 3), (1_000_000, 20), POSTGRES, 5400,
         kills=True, spread=True, alone=True, play=plays.flushed_twice, broadcast={"size": 100, "phone_every": 10},
     ),
 )  # fmt: skip

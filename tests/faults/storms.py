@@ -20,6 +20,8 @@ import redis
 BLIND_EVERY = 8
 """Every so many kills strike without looking whether anybody is at work."""
 AIM_SECONDS = 15.0
+LOCKED_SECONDS = 8.0
+"""So long a stranger keeps the SQLite file."""
 LAST_BLOW = 0.9
 """Blows that are spread over the work come while less than this share of it is done."""
 
@@ -198,7 +200,7 @@ def lock_ledger(arena, dice, hits):
             stranger.execute("BEGIN EXCLUSIVE")
         words = (["broadcast", "list", "--json"], ["channel", "freeze", "social", "--as", "Olu", "--reason", "look"])
         asked = _command(arena, words[hits.storms % 2])
-        time.sleep(dice.uniform(4, 8))
+        time.sleep(LOCKED_SECONDS)
         with contextlib.suppress(Exception):
             stranger.execute("ROLLBACK")
     _, told = asked.communicate(timeout=120)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 
 import pytest
 
@@ -13,9 +14,12 @@ from dispatcher.services import dispatch, ticking
 from tests.services.world import World
 
 pytestmark = pytest.mark.faults
+MOMENTS = (0, 3, 7)
+TIMES = 10 if os.environ.get("DISPATCHER_TEST_FULL") else 1
+"""How often the disk fills up at each moment: before the first call, and in the third and the seventh."""
 
 
-@pytest.mark.parametrize("calls_before", [0, 3, 7])
+@pytest.mark.parametrize("calls_before", MOMENTS * TIMES)
 def test_no_send_without_an_intent_on_a_full_disk(tmp_path, calls_before):
     world = World(tmp_path, f"sqlite:///{tmp_path / 'ledger.db'}", **{"dispatch.lease_seconds": 2})
     vendor = world.add_account("mail", Channel.EMAIL, in_flight=2)
