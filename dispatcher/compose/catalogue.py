@@ -6,9 +6,9 @@ words of each language, stand in `messages/shared/`; there single files may be r
 
 import difflib
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -18,6 +18,8 @@ from dispatcher.model.fact import FactKind, FactSpec
 from dispatcher.model.kinds import Channel, Purpose
 from dispatcher.model.person import Level
 from dispatcher.model.template import PartName, Profile, Template
+
+T = TypeVar("T")
 
 SHARED = "shared"
 _DESCRIPTION = "template.toml"
@@ -62,17 +64,16 @@ class Catalogue:
 
     def __init__(self, roots: Sequence[Path]) -> None:
         self._roots = tuple(root / "messages" for root in roots if (root / "messages").is_dir())
+        self._kept: dict[tuple[Path, object], tuple[tuple[int, int, int], Any]] = {}
 
     def ids(self) -> list[str]:
         """Names of all templates, in order."""
-        found = {folder.name for root in self._roots for folder in root.iterdir() if _is_template(folder)}
-        return sorted(found - {SHARED})
+        return sorted(self._folders())
 
     def get(self, template_id: str) -> Template:
         """The template of that id, read afresh: what is on disk now is what gets said."""
-        for root in self._roots:
-            if template_id in {folder.name for folder in root.iterdir() if _is_template(folder)}:
-                return self._read(root / template_id)
+        if folder := self._folders().get(template_id):
+            return self._read(folder)
         near = difflib.get_close_matches(template_id, self.ids(), n=1)
         raise NotFound(
             f"No template is called {template_id!r}.",
@@ -90,9 +91,9 @@ class Catalogue:
         return _toml(path) if path.is_file() else {}
 
     def vocabulary(self) -> dict[str, FactSpec]:
-        """Every fact name that any template asks for. One name has one kind in the whole catalogue."""
+        """Every fact name that a readable template asks for. One name has one kind in the whole catalogue."""
         names: dict[str, FactSpec] = {}
-        for template in self.all():
+        for template in filter(None, map(self._readable, self.ids())):
             for spec in template.facts:
                 known = names.setdefault(spec.name, spec)
                 if known.kind is not spec.kind:
@@ -102,8 +103,44 @@ class Catalogue:
                     )
         return names
 
+    def profiles(self) -> dict[str, Profile]:
+        """What kind of message each template is, but for those that cannot be read: they are nobody else's concern."""
+        found = {template_id: self._profile(folder) for template_id, folder in self._folders().items()}
+        return {template_id: profile for template_id, profile in found.items() if profile is not None}
+
+    def unreadable(self) -> list[str]:
+        """The templates that cannot be used as they are now."""
+        return [template_id for template_id in self.ids() if self._readable(template_id) is None]
+
+    def _readable(self, template_id: str) -> Template | None:
+        try:
+            return self.get(template_id)
+        except TemplateError:
+            return None
+
+    def _profile(self, folder: Path) -> Profile | None:
+        try:
+            return Profile(str(self._file(folder / _DESCRIPTION, _toml).get("profile")))
+        except (OSError, TemplateError, ValueError):
+            return None
+
+    def _file(self, path: Path, read: Callable[[Path], T]) -> T:
+        """What `read` makes of it, kept for as long as the file stays as it is; nobody may change what is returned."""
+        told = path.stat()
+        version = (told.st_mtime_ns, told.st_size, told.st_ino)
+        known = self._kept.get((path, read))
+        if known is None or known[0] != version:
+            known = self._kept[path, read] = (version, read(path))
+        found: T = known[1]
+        return found
+
+    def _folders(self) -> dict[str, Path]:
+        found = {one.name: one for root in reversed(self._roots) for one in root.iterdir() if _is_template(one)}
+        return {template_id: folder for template_id, folder in found.items() if template_id != SHARED}
+
     def _read(self, folder: Path) -> Template:
-        described = _describe(folder)
+        described = self._file(folder / _DESCRIPTION, _describe)
+        _check(described, folder)
         return Template(
             id=described.id,
             title=described.title,
@@ -116,7 +153,7 @@ class Catalogue:
             level=described.level,
             approvals=tuple(described.approvals),
             profile=described.profile,
-            sources=_sources(folder),
+            sources=self._parts(folder),
             shared=self._shared(),
             words=self._words(),
             locale=described.locale,
@@ -127,14 +164,18 @@ class Catalogue:
         files: dict[str, str] = {}
         for root in reversed(self._roots):
             if (root / SHARED).is_dir():
-                files |= {p.name: _text(p) for p in sorted((root / SHARED).iterdir()) if PartName.parse(p.name)}
+                files |= self._parts(root / SHARED)
         return files
+
+    def _parts(self, folder: Path) -> dict[str, str]:
+        paths = [path for path in sorted(folder.iterdir()) if path.is_file() and PartName.parse(path.name)]
+        return {path.name: self._file(path, _text) for path in paths}
 
     def _words(self) -> dict[str, dict[str, str]]:
         words: dict[str, dict[str, str]] = {}
         for root in reversed(self._roots):
             path = root / SHARED / "words.toml"
-            for locale, table in (_toml(path) if path.is_file() else {}).items():
+            for locale, table in (self._file(path, _toml) if path.is_file() else {}).items():
                 words.setdefault(locale, {}).update({key: str(value) for key, value in table.items()})
         return words
 
@@ -143,16 +184,13 @@ def _is_template(folder: Path) -> bool:
     return (folder / _DESCRIPTION).is_file()
 
 
-def _describe(folder: Path) -> _Description:
-    path = folder / _DESCRIPTION
+def _describe(path: Path) -> _Description:
     try:
-        described = _Description.model_validate(_toml(path))
+        return _Description.model_validate(_toml(path))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         what = f"{path}: {'.'.join(map(str, first['loc']))} does not fit."
         raise TemplateError(what, why=f"{first['msg']}.", mend="Correct that key.") from None
-    _check(described, folder)
-    return described
 
 
 def _check(described: _Description, folder: Path) -> None:
@@ -179,10 +217,6 @@ def _check_parts(described: _Description, folder: Path) -> None:
         if not any((folder / name).is_file() for name in names):
             what = f"{folder.name}: the part {names[0]} is missing."
             raise TemplateError(what, mend=f"Write it: {folder / names[0]}")
-
-
-def _sources(folder: Path) -> dict[str, str]:
-    return {path.name: _text(path) for path in sorted(folder.iterdir()) if path.is_file() and PartName.parse(path.name)}
 
 
 def _text(path: Path) -> str:

@@ -6,7 +6,8 @@ same end. And whoever claims the first batch of the newer one ends the older one
 
 An update makes older updates and what they follow void; a correction the wrong words and older corrections of them; a
 broadcast of the same template, incident and audience the one before it. A correction is never made void by an update:
-its people still have to read it. Nor is a template that stands `apart` (a breach notice) by another one.
+its people still have to read it. Nor is a template (a breach notice) by another one, unless it is among those whose
+words are `passing`: void once there is newer news.
 """
 
 from collections.abc import Collection, Sequence
@@ -21,16 +22,16 @@ _COLUMNS = "o.id, o.origin_id, o.relation, o.template_id, o.incident_id, o.state
 _FROM = "FROM broadcast o LEFT JOIN audience_version v ON v.id = o.audience_version_id"
 
 
-def older(tx: Tx, broadcast_id: int, apart: Collection[str] = ()) -> list[int]:
+def older(tx: Tx, broadcast_id: int, passing: Collection[str]) -> list[int]:
     """The broadcasts that this one makes void, the newest first."""
     mine = _row(tx, broadcast_id)
-    return sorted((one.id for one, kin in _others(tx, mine) if _voids(mine, one, kin, apart)), reverse=True)
+    return sorted((one.id for one, kin in _others(tx, mine) if _voids(mine, one, kin, passing)), reverse=True)
 
 
-def newer(tx: Tx, broadcast_id: int, apart: Collection[str] = ()) -> list[int]:
+def newer(tx: Tx, broadcast_id: int, passing: Collection[str]) -> list[int]:
     """Released broadcasts that make this one void, the oldest first. One that ended before it began is none."""
     mine = _row(tx, broadcast_id)
-    found = [one for one, kin in _others(tx, mine) if one.release_at is not None and _voids(one, mine, kin, apart)]
+    found = [one for one, kin in _others(tx, mine) if one.release_at is not None and _voids(one, mine, kin, passing)]
     return sorted(one.id for one in found if one.state in ("released", "paused", "done") or _began(tx, one.id))
 
 
@@ -43,13 +44,13 @@ def lock(tx: Tx, broadcast_id: int) -> None:
     tx.one(f"SELECT id FROM {table} WHERE id = :id FOR UPDATE", id=number)
 
 
-def supersede(tx: Tx, broadcast_id: int, at: int, now: int, apart: Collection[str] = ()) -> list[int]:
+def supersede(tx: Tx, broadcast_id: int, at: int, now: int, passing: Collection[str]) -> list[int]:
     """End what this broadcast makes void when it begins, at `at` (ms); those whose end that is now.
 
     Our own accounts go on where the newer one does not speak there: their readers would have neither.
     """
     changed = []
-    for one in older(tx, broadcast_id, apart):
+    for one in older(tx, broadcast_id, passing):
         _lock_controls(tx, one)
         if tx.change(
             "UPDATE control SET superseded_by = :n, expires_at = :at, changed_at = :now WHERE broadcast_id = :o"
@@ -61,7 +62,7 @@ def supersede(tx: Tx, broadcast_id: int, at: int, now: int, apart: Collection[st
     return changed
 
 
-def lift(tx: Tx, broadcast_id: int, now: int, apart: Collection[str] = ()) -> list[int]:
+def lift(tx: Tx, broadcast_id: int, now: int, passing: Collection[str]) -> list[int]:
     """The newer one does not go out after all: whom it would have ended goes on; which those are."""
     rows = tx.all(
         "UPDATE control SET superseded_by = NULL, changed_at = :now, expires_at ="
@@ -71,9 +72,9 @@ def lift(tx: Tx, broadcast_id: int, now: int, apart: Collection[str] = ()) -> li
     )  # fmt: skip
     freed = sorted({row.broadcast_id for row in rows})
     for one in freed:
-        for other in newer(tx, one, apart):
+        for other in newer(tx, one, passing):
             if other != broadcast_id:
-                supersede(tx, other, _row(tx, other).release_at, now, apart)
+                supersede(tx, other, _row(tx, other).release_at, now, passing)
     return freed
 
 
@@ -147,7 +148,7 @@ def _others(tx: Tx, mine: Row[Any]) -> list[tuple[Row[Any], bool]]:
     return list(({one.id: (one, False) for one in rows} | kin).values())
 
 
-def _voids(new: Row[Any], old: Row[Any], kin: bool, apart: Collection[str]) -> bool:
+def _voids(new: Row[Any], old: Row[Any], kin: bool, passing: Collection[str]) -> bool:
     if old.id >= new.id or new.mode != old.mode:
         return False
     if new.relation == "correction":
@@ -157,7 +158,7 @@ def _voids(new: Row[Any], old: Row[Any], kin: bool, apart: Collection[str]) -> b
         return False
     alike = bool(new.template_id == old.template_id)
     if kin and new.relation == "update":
-        return alike or old.template_id not in apart
+        return alike or old.template_id in passing
     return alike and new.audience_id is not None and bool(new.audience_id == old.audience_id)
 
 

@@ -19,7 +19,7 @@ from dispatcher.model.kinds import FactState
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState
 from dispatcher.people import Right, door_of, may, require
-from dispatcher.services import followups
+from dispatcher.services import followups, own_facts
 from dispatcher.services.context import Context
 
 _OUT = frozenset(
@@ -31,7 +31,8 @@ _OUT = frozenset(
         BroadcastState.DONE,
     }
 )
-_WAITING = frozenset({BroadcastState.SUBMITTED, BroadcastState.APPROVED})
+_DRAFTED = frozenset({BroadcastState.DRAFT, BroadcastState.RETURNED})
+_WAITING = frozenset({BroadcastState.SUBMITTED, BroadcastState.APPROVED}) | _DRAFTED
 _STATED = frozenset({FactState.BELIEVED, FactState.CONFIRMED})
 
 
@@ -78,7 +79,8 @@ def set_facts(
 
 
 def retract_fact(ctx: Context, actor: Person, ref: str, name: str, reason: str) -> Retraction:
-    """Take a fact back, in every language. Nothing may state it any more; who told it is listed.
+    """Take a fact back, in every language. Nothing may state it any more; who told it is listed, also where its author
+    had given it to the broadcast. One that only broadcasts were given is taken back with every value they have.
 
     Where the person may draft, the correction of each such broadcast is drafted in the same moment, for exactly those
     whom it reached or may have reached, and what of it has not left is held. What is released and has reached nobody
@@ -89,11 +91,7 @@ def retract_fact(ctx: Context, actor: Person, ref: str, name: str, reason: str) 
         raise UsageError("A retraction needs its reason.", mend='Add --reason "..."')
     with ctx.ledger.write() as tx:
         incident = _open(tx, ref)
-        standing = [
-            f for f in incidents.facts(tx, incident.id) if f.name == name and f.state is not FactState.RETRACTED
-        ]
-        if not standing:
-            raise NotFound(f"{incident.ref} has no fact {name}.", mend=f"dispatcher fact list {incident.ref}")
+        standing = _standing(ctx, tx, incident, name)
         said = [_since_first_said(tx, incident, fact) for fact in standing]
         taken = [replace(fact, state=FactState.RETRACTED, source=reason.strip()) for fact in standing]
         _put(tx, ctx, actor, incident, sorted(taken, key=lambda fact: fact.locale or ""), "facts retracted")
@@ -104,6 +102,18 @@ def retract_fact(ctx: Context, actor: Person, ref: str, name: str, reason: str) 
             followups.hold_in(ctx, tx, actor, broadcasts.get(tx, one.id, lock=True))
         drafts = _corrections(ctx, tx, actor, reached) if may(actor, Right.DRAFT) else ()
     return Retraction(tuple(taken), told, drafts, would)
+
+
+def _standing(ctx: Context, tx: Tx, incident: Incident, name: str) -> list[Fact]:
+    """What there is to take back: the sheet's, else what broadcasts were given by their authors."""
+    sheet = [f for f in incidents.facts(tx, incident.id) if f.name == name and f.state is not FactState.RETRACTED]
+    if sheet:
+        return sheet
+    about = (broadcasts.get(tx, number) for number in incidents.broadcast_ids(tx, incident.id))
+    given = [f for one in about if name in own_facts.standing(ctx, tx, one) for f in own_facts.of(ctx, one)]
+    if found := [f for f in given if f.name == name]:
+        return list({(f.locale, repr(f.value)): replace(f, set_at=None) for f in found}.values())
+    raise NotFound(f"{incident.ref} has no fact {name}.", mend=f"dispatcher fact list {incident.ref}")
 
 
 def list_facts(ctx: Context, ref: str, *, name: str = "", history: bool = False) -> list[Fact]:
@@ -158,12 +168,18 @@ def _specs(ctx: Context, names: set[str], kind: FactKind | None) -> dict[str, Fa
     if strange and kind is None:
         raise TemplateError(
             f"No template knows the fact {strange[0]}.",
-            why=unknown_name(strange[0], known),
+            why=_unknown(ctx, strange[0], known),
             mend="Correct the name, or keep it for ourselves with --kind line.",
             code="E-FACT",
         )
     own = {name: FactSpec(name, kind, required=False) for name in strange if kind}
     return {name: known[name] for name in names & known.keys()} | own
+
+
+def _unknown(ctx: Context, name: str, known: Mapping[str, FactSpec]) -> str:
+    """Why no template knows it: perhaps because the one that does cannot be read."""
+    broken = ctx.catalogue.unreadable()
+    return f"The template {broken[0]} cannot be read; it may know it." if broken else unknown_name(name, known)
 
 
 def _corrections(ctx: Context, tx: Tx, actor: Person, told: Iterable[Broadcast]) -> tuple[Broadcast, ...]:
@@ -182,12 +198,19 @@ def _since_first_said(tx: Tx, incident: Incident, fact: Fact) -> Fact:
 def _told_by(
     ctx: Context, tx: Tx, incident: Incident, facts: list[Fact], states: Collection[BroadcastState]
 ) -> tuple[Broadcast, ...]:
-    """Broadcasts in these states whose words were frozen after the fact was set, and whose template states it."""
+    """Broadcasts in these states that state one of the facts: by their author's own words, or since their words were
+    frozen after the fact was set and their template asks for it."""
     about = [broadcasts.get(tx, number) for number in incidents.broadcast_ids(tx, incident.id)]
-    return tuple(one for one in about if one.state in states and any(_tells(ctx, one, fact) for fact in facts))
+    return tuple(
+        one
+        for one in about
+        if one.state in states and (own_facts.state(ctx, one, facts) or any(_tells(ctx, one, fact) for fact in facts))
+    )
 
 
 def _tells(ctx: Context, broadcast: Broadcast, fact: Fact) -> bool:
+    if broadcast.state in _DRAFTED:
+        return False
     if broadcast.submitted_at is None or fact.set_at is None or broadcast.submitted_at < fact.set_at:
         return False
     if any(name == fact.name for name, _, _ in broadcast.facts):

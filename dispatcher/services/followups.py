@@ -209,12 +209,12 @@ def _reroutes(tx: Tx, origin: Broadcast) -> list[int]:
 
 def _to_be_voided(ctx: Context, tx: Tx, origin: Broadcast, words: Template) -> list[int]:
     """What the update will end: those of its line that it outdates."""
-    apart = succession.apart(ctx)
+    passing = succession.passing(ctx)
     line = [broadcasts.get(tx, one) for one in superseding.line(tx, origin.id)]
     return [
         one.id
         for one in line
         if one.relation != CORRECTION
         and one.release_at is not None
-        and (one.template_id == words.id or one.template_id not in apart)
+        and (one.template_id == words.id or one.template_id in passing)
     ]

@@ -114,6 +114,24 @@ def test_a_part_in_another_encoding(own):
         both.get("holding-statement")
 
 
+def test_a_broken_template_is_nobody_elses_concern(own):
+    folder, both = own
+    names, profiles = both.vocabulary(), both.profiles()
+    (folder / "template.toml").write_text("id = [")
+    assert both.unreadable() == ["holding-statement"]
+    assert both.profiles() == {name: one for name, one in profiles.items() if name != "holding-statement"}
+    assert both.vocabulary().keys() <= names.keys()
+    assert both.get("outage-update").id == "outage-update"
+
+
+def test_a_kind_of_message_that_changes_on_disk_is_seen(own):
+    folder, both = own
+    path = folder / "template.toml"
+    before = both.profiles()["holding-statement"]
+    path.write_text(path.read_text().replace(f'profile = "{before}"', 'profile = "closing"'))
+    assert before != "closing" == both.profiles()["holding-statement"]
+
+
 def test_two_kinds_for_one_name(own):
     folder, both = own
     path = folder / "template.toml"

@@ -1,9 +1,12 @@
 """Corrections and updates over a real ledger: whom they are for, and what they make void."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
+from dispatcher import resources
+from dispatcher.compose.catalogue import Catalogue
 from dispatcher.errors import NotPermitted, Refused, TooLate
 from dispatcher.ledger import audiences, broadcasts, claims, controls, superseding
 from dispatcher.model.clock import to_ms
@@ -23,6 +26,8 @@ from dispatcher.services import (
 )
 from dispatcher.services.drafting import Draft
 from tests.services.follow_world import approved, build, first, released, sums, who
+
+SHIPPED = resources.shipped("templates")
 
 
 @pytest.fixture
@@ -156,6 +161,17 @@ def test_the_release_of_a_newer_update_ends_the_older_one_with_its_reason(world,
     assert [line["verb"] for line in accounting.show(world.ctx, old.ref).timeline].count("stopped") == 1
 
 
+def test_a_template_that_was_broken_meanwhile_stops_no_release_but_its_own(world, queued, tmp_path):
+    old, new = queued
+    broken = tmp_path / "own" / "messages" / "data-breach"
+    broken.mkdir(parents=True)
+    (broken / "template.toml").write_text("id = [")
+    world.ctx = replace(world.ctx, catalogue=Catalogue([tmp_path / "own", SHIPPED]))
+    released(world, new)
+    world.drain("email")
+    assert (sums(world, old), sums(world, new)) == ({"cancelled": 6}, {"accepted": 6})
+
+
 def test_without_any_tick_the_older_one_still_stops_at_the_instant(world, queued):
     """The tick is dead, nobody claims the newer one: the control row alone says no."""
     old, new = queued
@@ -254,8 +270,8 @@ def test_a_correction_ends_the_wrong_words_and_no_update_ends_a_correction(world
     fix = followups.correct(world.ctx, world.author, old.ref)
     news = followups.update(world.ctx, world.author, old.ref)
     with world.ctx.ledger.read() as tx:
-        assert superseding.older(tx, fix.id) == [old.id]
-        assert superseding.older(tx, news.id) == [old.id]
+        assert superseding.older(tx, fix.id, ()) == [old.id]
+        assert superseding.older(tx, news.id, {old.template_id}) == [old.id]
     released(world, fix, undo=60)
     released(world, news)
     ticking.tick(world.ctx)
@@ -276,11 +292,11 @@ def test_a_breach_notice_stands_apart_and_another_audience_is_no_kin(world):
         audiences.fill(tx, version.id, [(1, "x@example.com", None, "en", "{}")])
     other = first(world, audience="others")
     with ctx.ledger.read() as tx:
-        apart = succession.apart(ctx)
-        assert superseding.older(tx, news.id, apart) == []
-        assert superseding.older(tx, news.id, ()) == [breach.id]
-        assert superseding.older(tx, again.id, apart) == [news.id]
-        assert superseding.older(tx, other.id, apart) == []
+        passing = succession.passing(ctx)
+        assert superseding.older(tx, news.id, passing) == []
+        assert superseding.older(tx, news.id, {breach.template_id}) == [breach.id]
+        assert superseding.older(tx, again.id, passing) == [news.id]
+        assert superseding.older(tx, other.id, passing) == []
 
 
 def test_a_release_and_an_intent_at_once_never_let_the_older_one_through(world, queued):
