@@ -1,5 +1,6 @@
 """`dispatcher incident`: what happened, how bad it is, and when the next word is due."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from dispatcher.model.incident import Incident
     from dispatcher.model.person import Person
     from dispatcher.model.promise import Promise
-    from dispatcher.services.promises import Tally
+    from dispatcher.services.kept import Tally
 
 
 def words_of(kind: type[Enum]) -> click.Choice[str]:
@@ -82,9 +83,11 @@ def _clocks(session: Session, found: "Sequence[Promise]") -> str:
 
 def _kept(tally: "Tally") -> str:
     first = "–" if tally.first_word_minutes is None else f"{tally.first_word_minutes:g} min"
+    told, owed = tally.promises, tally.duties
+    regulators = f"regulators told in time {owed.kept}, late {owed.missed}, still owed {owed.running}; "
     return (
-        f"First word after {first}; promises kept {tally.kept}, missed {tally.missed}, moved {tally.moved}; "
-        f"{tally.people_reached} people reached"
+        f"First word after {first}; promises kept {told.kept}, missed {told.missed}, moved {told.moved}; "
+        f"{regulators if owed != type(owed)() else ''}{tally.people_reached} people reached"
     )
 
 
@@ -171,7 +174,8 @@ def look(session: Session, ref: str) -> None:
         "broadcasts": [one.ref for one in view.broadcasts],
         "clocks": [clock_dict(one) for one in view.clocks],
         "first_word_minutes": view.tally.first_word_minutes,
-        "promises": {name: getattr(view.tally, name) for name in ("kept", "missed", "moved", "running")},
+        "promises": dataclasses.asdict(view.tally.promises),
+        "duties": dataclasses.asdict(view.tally.duties),
         "people_reached": view.tally.people_reached,
         "timeline": [plain_value(entry) for entry in view.timeline],
     }

@@ -18,7 +18,7 @@ class Circle(StrEnum):
 
 
 class PromiseKind(StrEnum):
-    """A promise was said to readers; a target is our own aim for a first word; a duty is owed to a regulator."""
+    """A promise was said to readers; a target is our own aim for a word; a duty is owed to a regulator."""
 
     PROMISE = "promise"
     TARGET = "target"

@@ -76,7 +76,7 @@ def _folded(line: str) -> bytes:
 
 WORDS: Mapping[str, str] = {
     "promise": "Word promised to {whom} by now",
-    "target": "First word to {whom} by now",
+    "target": "Word to {whom} by now, by our own cadence",
     "duty": "{whom} must be told by now",
 }
 """What a clock means when it runs out, by its kind."""

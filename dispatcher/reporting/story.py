@@ -46,7 +46,10 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How well we kept our word about the incident: minutes to the first word, promises, people any word reached."""
+    """How well we kept our word about the incident: minutes to the first word, promises, people any word reached.
+
+    `duties` are regulators' clocks: kept, missed, running.
+    """
 
     incident: str
     first_word_minutes: float | None
@@ -54,6 +57,7 @@ class Kept:
     missed: int
     moved: int
     people_reached: int
+    duties: tuple[int, int, int] = (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)

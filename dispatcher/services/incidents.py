@@ -18,7 +18,7 @@ from dispatcher.model.states import BroadcastState
 from dispatcher.people import Right, door_of, require
 from dispatcher.services import promises
 from dispatcher.services.context import Context
-from dispatcher.services.promises import Tally
+from dispatcher.services.kept import Tally, tally
 
 _WAITING = frozenset({BroadcastState.SUBMITTED, BroadcastState.APPROVED, BroadcastState.PAUSED})
 
@@ -123,7 +123,7 @@ def show(ctx: Context, ref: str) -> IncidentView:
             broadcasts=tuple(broadcasts.get(tx, number) for number in incidents.broadcast_ids(tx, incident.id)),
             timeline=_timeline(tx, incident.id),
             clocks=tuple(promise_rows.of(tx, incident.id)),
-            tally=promises.tally(tx, incident),
+            tally=tally(tx, incident),
         )
 
 

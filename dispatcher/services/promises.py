@@ -1,7 +1,8 @@
 """The promise clocks: one per incident and circle of readers. Each promise is a row that ends kept, missed or moved.
 
 A clock runs from the moment a promise is made. The first hand-over of a broadcast to those readers settles it and
-starts the next one with the time that the broadcast told.
+starts the next one with the time that the broadcast told. While the trouble lasts a clock never stops: where a word
+told no time that is still ahead, the cadence says when the next one is due, as a target of our own.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from dispatcher.ledger import promises as rows
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.clock import from_ms, in_words, to_ms
-from dispatcher.model.incident import Incident, Visibility
+from dispatcher.model.incident import Incident, Phase, Visibility
 from dispatcher.model.kinds import Purpose
 from dispatcher.model.person import Person
 from dispatcher.model.promise import Circle, Promise, PromiseKind, PromiseState, schedule
@@ -57,25 +58,16 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """Something said to readers: when a vendor first took it, by which broadcast, and what it told of the next one."""
+    """Something said to readers: when a vendor first took it, by which broadcast, and what it told of the next one.
+
+    `ends` is the closing note, after which nobody waits for another.
+    """
 
     at: datetime
     broadcast_id: int | None = None
     written_at: datetime | None = None
     next_at: datetime | None = None
-    promises_next: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """How well we kept our word: minutes to the first word to customers, promises by what became of them, reach."""
-
-    first_word_minutes: float | None
-    kept: int
-    missed: int
-    moved: int
-    running: int
-    people_reached: int
+    ends: bool = False
 
 
 def circle_of(template: Template, audience: str = "") -> Circle:
@@ -267,10 +259,8 @@ def _heard(ctx: Context, tx: Tx, broadcast: Broadcast, at: datetime) -> None:
         return
     if template.profile in _NO_NEWS or broadcast.purpose is Purpose.PROMOTIONAL:
         return
-    word = Word(
-        at, broadcast.id, broadcast.submitted_at, broadcast.next_update_at,
-        template.profile is Profile.UPDATE or template.profile.is_breach,
-    )  # fmt: skip
+    ends = template.profile is Profile.CLOSING
+    word = Word(at, broadcast.id, broadcast.submitted_at, broadcast.next_update_at, ends)
     word_said(ctx, tx, incident, circle_of(template, rows.audience_of(tx, broadcast.id)), word)
     _settle_afterwards(tx, incident, template, word)
 
@@ -313,18 +303,31 @@ def _announced(ctx: Context, tx: Tx, running: Promise, word: Word) -> None:
 def _renewed(
     ctx: Context, tx: Tx, incident: Incident, circle: Circle, running: Promise | None, word: Word
 ) -> Promise | None:
-    """The running promise ends with this word; the next one is what the word told, or the time it told again."""
+    """The running promise ends with this word; the next one is what the word told, or the time it told again, or what
+    the cadence says."""
     told = word.next_at
     if running is not None:
         _close(ctx, tx, running, word)
         if told is None and running.kind is PromiseKind.PROMISE:
             told = running.due_at
-    if told is None or told <= word.at or not word.promises_next:
-        if circle is Circle.CUSTOMERS and running is not None:
-            incidents.change(tx, incident.id, next_update_at=None)
-        return None
     holder = running.holder_id if running else None
-    return _start(ctx, tx, incident, circle, told, word.at, told_by=word.broadcast_id, holder=holder)
+    if told is not None and told > word.at and not word.ends:
+        return _start(ctx, tx, incident, circle, told, word.at, told_by=word.broadcast_id, holder=holder)
+    if circle is Circle.CUSTOMERS and running is not None:
+        incidents.change(tx, incident.id, next_update_at=None)
+    return None if word.ends or incident.phase is Phase.RESOLVED else _owed(ctx, tx, incident, circle, word, holder)
+
+
+def _owed(ctx: Context, tx: Tx, incident: Incident, circle: Circle, word: Word, holder: int | None) -> Promise | None:
+    """Readers were told no next time that is still ahead: the cadence runs for us, though nobody was promised it."""
+    span = rows.last_every(tx, incident.id, circle) or cadence.interval(ctx, incident, circle, word.at)
+    if span is None:
+        return None
+    due = cadence.next_due(ctx, span, word.at)
+    note(tx, "no next time told", PROGRAM, incident.id, word.at, f"{circle}: by the cadence {said(ctx, due)}")
+    return _start(
+        ctx, tx, incident, circle, due, word.at, kind=PromiseKind.TARGET, told_by=word.broadcast_id, holder=holder
+    )
 
 
 def _close(ctx: Context, tx: Tx, promise: Promise, word: Word) -> None:
@@ -356,20 +359,6 @@ def miss(ctx: Context, now: int) -> int:
             verb = "promise missed" if promise.kind is PromiseKind.PROMISE else f"{promise.kind} missed"
             note(tx, verb, PROGRAM, promise.incident_id, from_ms(now), f"{promise.clock}: {said(ctx, promise.due_at)}")
     return len(broken)
-
-
-def tally(tx: Tx, incident: Incident) -> Tally:
-    """How well we kept our word about an incident. Targets and duties are counted with the promises."""
-    found = rows.of(tx, incident.id)
-    first = incident.first_word_at
-    return Tally(
-        first_word_minutes=round((first - incident.opened_at).total_seconds() / 60, 1) if first else None,
-        kept=sum(one.state is PromiseState.KEPT for one in found),
-        missed=sum(one.state is PromiseState.MISSED or (one.is_open and one.missed_at is not None) for one in found),
-        moved=sum(one.state is PromiseState.MOVED for one in found),
-        running=sum(one.is_open for one in found),
-        people_reached=rows.people_reached(tx, incident.id),
-    )
 
 
 def said(ctx: Context, at: datetime, reader: Person = PROGRAM) -> str:

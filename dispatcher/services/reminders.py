@@ -241,7 +241,7 @@ def _notice(ctx: Context, incident: Incident, nudge: Nudge, now: datetime) -> st
 
 _WORDS: Mapping[PromiseKind, str] = {
     PromiseKind.PROMISE: "next word promised to {}",
-    PromiseKind.TARGET: "first word owed to {}",
+    PromiseKind.TARGET: "word owed to {} by the cadence",
     PromiseKind.DUTY: "regulator's clock {}",
 }
 

@@ -11,7 +11,7 @@ from dispatcher.model.clock import to_ms
 from dispatcher.model.rendition import Rendition
 from dispatcher.reporting import page, sums
 from dispatcher.reporting.story import Act, Kept, Moment, Proof, Spread, Story, Sums, Warned, Words
-from dispatcher.services import accounting, promises, reach
+from dispatcher.services import accounting, kept, reach
 from dispatcher.services.accounting import BroadcastView
 from dispatcher.services.codes import money
 from dispatcher.services.context import Context
@@ -92,8 +92,12 @@ def _word(tx: Tx, number: int | None) -> Kept | None:
     if number is None:
         return None
     incident = incidents.get(tx, number)
-    told = promises.tally(tx, incident)
-    return Kept(incident.ref, told.first_word_minutes, told.kept, told.missed, told.moved, told.people_reached)
+    told = kept.tally(tx, incident)
+    said, owed = told.promises, told.duties
+    return Kept(
+        incident.ref, told.first_word_minutes, said.kept, said.missed, said.moved, told.people_reached,
+        (owed.kept, owed.missed, owed.running),
+    )  # fmt: skip
 
 
 def _audience(tx: Tx, version_id: int | None) -> str:

@@ -63,6 +63,10 @@ def test_regulators_clocks_run_beside_the_others(staffed):
     assert staffed("incident", "duty", "INC-1", "gdpr", "--since", "2026-11-20T08:00", "--as", "Ana").code == 2
     done = staffed("incident", "duty", "INC-1", "nis2_final", "--done", "Report 7", "--as", "Ana", "--json")
     assert done.json["clocks"][0]["state"] == "kept"
+    plain = staffed("incident", "show", "INC-1", "--json").json
+    assert plain["promises"]["kept"] == 0
+    assert plain["duties"] == {"kept": 1, "missed": 0, "moved": 0, "running": 2}
+    assert "regulators told in time 1, late 0, still owed 2" in staffed("incident", "show", "INC-1").out
 
 
 def test_the_draft_of_still_working_wants_something_new_and_is_only_a_draft(drafted):
