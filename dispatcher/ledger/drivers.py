@@ -37,6 +37,9 @@ class Driver(Protocol):
     def begin(self, connection: Any, *, writing: bool) -> None:
         """Begin a transaction; one that only reads sees one snapshot."""
 
+    def commit(self, connection: Any) -> None:
+        """Keep what the transaction did, or raise."""
+
     def is_lost(self, connection: Any) -> bool:
         """Whether the connection can no longer be used."""
 
@@ -96,6 +99,10 @@ class SQLite:
     def begin(self, connection: Any, *, writing: bool) -> None:
         """A writer takes its turn now, not at its first change."""
         connection.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    def commit(self, connection: Any) -> None:
+        """A statement that failed undid itself alone."""
+        connection.commit()
 
     def is_lost(self, connection: Any) -> bool:
         """A file does not hang up."""
@@ -160,6 +167,12 @@ class PostgreSQL:
             level = self.module.IsolationLevel
             connection.isolation_level = level.READ_COMMITTED if writing else level.REPEATABLE_READ
             connection.read_only = not writing
+
+    def commit(self, connection: Any) -> None:
+        """A failed statement has undone the whole; whoever swallowed its error must not take that for a commit."""
+        if connection.info.transaction_status == self.module.pq.TransactionStatus.INERROR:
+            raise self.module.errors.InFailedSqlTransaction
+        connection.commit()
 
     def is_lost(self, connection: Any) -> bool:
         """Whether the server, or the way to it, went away."""

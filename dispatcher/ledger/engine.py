@@ -197,7 +197,7 @@ class Ledger:
         self.driver.begin(connection, writing=writing)
         try:
             yield Tx(self, connection)
-            connection.commit()
+            self.driver.commit(connection)
         except BaseException:
             with suppress(self.driver.module.Error):  # it failed already, and a lost connection has nothing to undo
                 connection.rollback()

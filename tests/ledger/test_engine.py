@@ -1,5 +1,6 @@
 """The door to the database: rows by name, faults with a verdict, a pool that gives nothing away and drops what died."""
 
+import contextlib
 import signal
 import threading
 import traceback
@@ -77,6 +78,23 @@ def test_a_failed_block_leaves_no_trace(ledger):
     with ledger.read() as tx:
         assert tx.scalar("SELECT count(*) FROM thing") == 2500
     assert ledger.pool.in_use == 0
+
+
+def test_an_error_that_somebody_swallowed_is_no_silent_rollback(postgres_url):
+    ledger = Ledger(postgres_url)
+
+    def work():
+        with ledger.write() as tx:
+            tx.change("CREATE TABLE kept (id BIGINT)")
+            with contextlib.suppress(ledger.driver.module.Error):
+                tx.change("SELECT no_such_column")
+
+    with pytest.raises(LedgerFault) as told:
+        work()
+    assert not told.value.transient
+    with ledger.read() as tx:
+        assert tx.scalar("SELECT to_regclass('kept')") is None
+    ledger.close()
 
 
 def test_a_reader_sees_one_snapshot_and_cannot_write_on_postgresql(ledger):
