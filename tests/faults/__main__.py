@@ -57,6 +57,8 @@ STAGED = (
     Staged("T9", "deaths between commit and ring", failpoints.crashes, SQLITE, 50, 3, 80),
     Staged("T13", "an older copy is restored", restored.rolled_back, BOTH, 5, 1, 260),
     Staged("T13b", "a copy in a second home", restored.second_home, BOTH, 1, 1, 50),
+    # Two broadcasts by four terminals each: a terminal is a process that loads the program. The thousand double submits
+    # are T26b, twenty keys by fifty hands.
     Staged("T26", "the same at once from many terminals", doubled.many_hands, BOTH, 2, 1, 70),
     Staged("T28", "stop, pause, freeze; two groups; correction", stopping.two_groups, POSTGRES, 21, 3, 150, True),
 )
@@ -66,6 +68,7 @@ TESTS = (
     Tests("T13c", "holds, epochs, anchors", "tests/services/test_hold.py", 15),
     Tests("T14", "sixteen claimers", "tests/faults/test_claims.py", 60),
     Tests("T16", "clock steps and daylight saving", "tests/faults/test_clock.py", 15),
+    # Minutes, and a step back of less than one: real processes over steps of an hour are not played, the simulation's are.
     Tests("T16b", "a real beat over a change of clocks", "tests/faults/test_faketime.py", 120),
     Tests("T16c", "reminders under any clock and beat", "tests/services/test_reminders.py", 60),
     Tests("T19c", "an outage in the middle of a batch", "tests/faults/test_outage.py", 10),

@@ -31,26 +31,30 @@ class Arena(Stage):
 
     def __init__(
         self, folder, seed, *, database_url="", faults=None, events=None, wired="", broker_after=0.0, paces=None,
-        processes=2, server=None, overrides=None,
+        processes=2, server=None, overrides=None, relay=False,
     ):  # fmt: skip
         """`paces`: deliveries a second that our own limits allow an account; `server`: a PostgreSQL that may be hurt;
         `broker_after`: seconds until there is a broker at all; `wired`: what is reached through a proxy, the
-        `broker` or the `database`."""
+        `broker` or the `database`; `relay`: mail goes by SMTP."""
         super().__init__(folder, seed, patience=120)
         self.wired, self.broker_after, self.paces = wired, broker_after, paces or {}
         self.broker = self.proxy = None
+        self.relay = relay
         self.server, self.asleep = server, []
         self.overrides = {"database_url": database_url, "workers.processes": processes} | (overrides or {})
         self.faults, self.events = faults or {}, events or {}
 
     def _sandbox_settings(self, port, record):
-        told = super()._sandbox_settings(port, record)
-        return told | {"faults": self.faults, "events": self.events} if self.events else told | {"faults": self.faults}
+        told = super()._sandbox_settings(port, record) | {"faults": self.faults}
+        if self.relay:
+            told |= {"smtp_port": 0, "accounts": [*told["accounts"], {"name": "relay", "kind": "smtp"}]}
+        return told | {"events": self.events} if self.events else told
 
     def _settings(self, port, redis_url):
         from dispatcher.settings import Settings
 
         base = super()._settings(port, redis_url)
+        accounts = base.providers | self._relay()
         own = {
             "mode": "drill", "work_dir": str(self.folder), "anchor.path": str(self.folder / "anchor.json"),
             "redis_url": redis_url, "host": base.host, "port": port, "public_url": base.public_url,
@@ -59,9 +63,13 @@ class Arena(Stage):
             "dispatch.breaker.open_seconds": 1, "dispatch.breaker.failures": 50,
             "dispatch.ask_after_seconds": ASK_AFTER,
             **{f"dispatch.settle_seconds.{c}": SETTLE for c in ("email", "sms", "social")},
-            "providers": {name: block | self._account(name) for name, block in base.providers.items()},
+            "providers": {name: block | self._account(name) for name, block in accounts.items()},
         }  # fmt: skip
         return Settings.load(overrides=own | self.overrides | self._by_wire(), env={})
+
+    def _relay(self):
+        block = {"kind": "smtp", "sender": "news@example.com"}
+        return {"relay": block | {"base_url": self.vendors.urls["relay"]}} if self.relay else {}
 
     def _by_wire(self):
         """The address of a database behind the proxy. Storms and the sampler go straight to it."""
@@ -149,7 +157,8 @@ class Arena(Stage):
         hold.guard(self.ctx)  # as `send` does
         now = to_ms(self.ctx.clock.now())
         kinds = [Channel(c) for c in channels]
-        names = {Channel.EMAIL: ("sendgrid",), Channel.SMS: ("twilio",), Channel.SOCIAL: ("x",)}
+        mail = "relay" if self.relay else "sendgrid"
+        names = {Channel.EMAIL: (mail,), Channel.SMS: ("twilio",), Channel.SOCIAL: ("x",)}
         accounts, sizes = {c: names[c] for c in kinds}, dict.fromkeys(kinds, size)
         plan = Plan(tuple(kinds), accounts, sizes, expires, dict.fromkeys(kinds, policy))
         with self.ctx.ledger.write() as tx:

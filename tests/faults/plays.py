@@ -6,6 +6,7 @@ import resource
 import signal
 import threading
 import time
+from collections import Counter
 
 import psutil
 import redis
@@ -13,6 +14,7 @@ import redis
 from dispatcher.ledger import accounts, controls, counts
 from dispatcher.model.broadcast import broadcast_ref
 from dispatcher.model.clock import to_ms
+from dispatcher.model.states import DeliveryState
 from dispatcher.sandbox.config import DownHow, Faults
 from dispatcher.sandbox.fate import NUMBER_SUFFIXES, Fate
 from dispatcher.sandbox.record import lines
@@ -201,6 +203,31 @@ def brown_out(arena, made, dice):
         return f"{ratio:.2f} of the allowed rate, {unknown} unknown texts", ", ".join(wrong)
 
     return look
+
+
+def posts_too(arena, made, dice):
+    """Ten public posts besides, each with words of its own: the timeline says which of them were taken on."""
+    posts = [made, *(arena.broadcast(1, channels=("social",)) for _ in range(10))]
+
+    def look(arena, made):
+        until = time.monotonic() + ASK_SECONDS
+        while (wrong := _wrong_posts(arena, posts)) and time.monotonic() < until:
+            time.sleep(0.5)
+        return f"{len(posts)} posts", ", ".join(wrong)
+
+    return look
+
+
+def _wrong_posts(arena, posts):
+    shown = Counter(line.text for line in lines(arena.vendors.record) if line.kind == "accepted" and line.vendor == "x")
+    with arena.ctx.ledger.read() as tx:
+        rows = tx.all(
+            "SELECT o.id, o.code, d.state FROM broadcast o JOIN delivery d ON d.broadcast_id = o.id"
+            " JOIN batch b ON b.broadcast_id = d.broadcast_id AND b.no = d.seq / 1000 WHERE b.channel = 'social'"
+        )
+    told = {row.id: (shown[f"drill {row.code}"], DeliveryState(row.state)) for row in rows}
+    fits = {(1, DeliveryState.ACCEPTED), (1, DeliveryState.DELIVERED), (0, DeliveryState.UNKNOWN)}
+    return [f"B-{one}: {told[one][0]} posts, {told[one][1].name}" for one in posts if told[one] not in fits]
 
 
 def flushed_twice(arena, made, dice):
