@@ -51,9 +51,14 @@ def fact_pairs(words: Sequence[str]) -> dict[tuple[str, str | None], object]:
         name, equals, value = word.partition("=")
         if not equals or not name.strip():
             raise UsageError(f"--fact {word!r} is not name=value.", mend='Like --fact service="Sign-in".')
-        stem, _, locale = name.strip().partition("@")
-        facts[stem, locale or None] = value
+        facts[_fact_key(name)] = value
     return facts
+
+
+def _fact_key(word: str) -> tuple[str, str | None]:
+    """`name`, or `name@fr` for one language."""
+    name, _, locale = word.strip().partition("@")
+    return name, locale or None
 
 
 def read_facts(files: Sequence[Path], words: Sequence[str]) -> dict[tuple[str, str | None], object]:
@@ -151,13 +156,17 @@ def draft(
 @click.command(cls=Verb)
 @click.argument("ref")
 @fact_options
+@click.option("--without-fact", "without", multiple=True, metavar="NAME", help="Take it out; NAME@fr in one language.")
 @click.option("--title", default="", help="A new title.")
 @pass_session
-def edit(session: Session, ref: str, words: Sequence[str], files: Sequence[Path], title: str) -> None:
-    """Change facts or title; an approval is void then."""
+def edit(
+    session: Session, ref: str, words: Sequence[str], files: Sequence[Path], without: Sequence[str], title: str
+) -> None:
+    """Change or take out facts, or change the title; an approval is void then."""
     from dispatcher.services import drafting
 
-    made = drafting.edit(session.ctx, acting_on(session, ref), ref, read_facts(files, words), title)
+    actor, given = acting_on(session, ref), read_facts(files, words)
+    made = drafting.edit(session.ctx, actor, ref, given, title, without=[_fact_key(word) for word in without])
     show(
         session,
         shown(made),

@@ -226,7 +226,7 @@ def unknown_name(name: str, known: Iterable[str]) -> str:
 
 
 def require_names(template: Template, facts: Iterable[FactKey]) -> None:
-    """Return if the template asks for all of these; a draft cannot lose a name again once it is in."""
+    """Return if the template asks for all of these: a wrong name is best told to whoever has just typed it."""
     known = {spec.name for spec in template.facts}
     if wrong := [unknown_name(name, known) for name, _ in facts if name not in known]:
         raise TemplateError(

@@ -1,4 +1,4 @@
-"""What was said before: the last message that the same people got about the same incident."""
+"""What was said before: the last message to the same people, and all that stands about the same incident."""
 
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast
@@ -27,3 +27,23 @@ def last(tx: Tx, broadcast: Broadcast) -> int | None:
         b=broadcast.id, **marks,
     )  # fmt: skip
     return int(found) if found is not None else None
+
+
+def standing(tx: Tx, broadcast: Broadcast) -> list[int]:
+    """Other broadcasts of this incident, mode and purpose that are approved or have gone out, the oldest first.
+
+    None that an update or correction has replaced, nor the one that this corrects.
+    """
+    marks = {f"a{i}": word for i, word in enumerate(_APART)}
+    apart = ", ".join(f":{name}" for name in marks)
+    rows = tx.all(
+        "SELECT o.id FROM broadcast me JOIN broadcast o ON o.incident_id = me.incident_id AND o.id <> me.id"
+        f" AND o.mode = me.mode AND o.purpose = me.purpose AND coalesce(o.relation, '') NOT IN ({apart})"
+        " WHERE me.id = :b AND (o.state IN ('approved', 'released', 'paused', 'done')"
+        " OR EXISTS (SELECT 1 FROM control c WHERE c.broadcast_id = o.id AND c.started_at IS NOT NULL))"
+        " AND NOT (coalesce(me.relation, '') = 'correction' AND o.id = me.origin_id)"
+        " AND NOT EXISTS (SELECT 1 FROM broadcast n WHERE n.origin_id = o.id AND n.id <> me.id"
+        " AND n.relation IN ('update', 'correction') AND n.release_at IS NOT NULL) ORDER BY o.id",
+        b=broadcast.id, **marks,
+    )  # fmt: skip
+    return [int(row.id) for row in rows]

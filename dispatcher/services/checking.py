@@ -16,7 +16,18 @@ from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel
 from dispatcher.model.rendition import Rendition
 from dispatcher.model.template import Template
-from dispatcher.services import briefing, codes, frequency, marketing, measuring, readership, source, touchpoints
+from dispatcher.services import (
+    briefing,
+    codes,
+    consistency,
+    frequency,
+    marketing,
+    measuring,
+    readership,
+    retracted,
+    source,
+    touchpoints,
+)
 from dispatcher.services.context import Context
 from dispatcher.services.findings import LEVELS, Finding, basis, marked
 
@@ -111,6 +122,7 @@ def _examine(ctx: Context, ref: str) -> tuple[CheckResult, Broadcast, Composed]:
         plans = _plans(ctx, tx, broadcast, template, rendered, findings)
         size = _people(ctx, tx, broadcast)
         findings += touchpoints.unused(ctx, tx, broadcast, template)
+        findings += consistency.findings(tx, broadcast, composed)
         findings += [Finding("E-CODES", "error", *told) for told in codes.faults(tx, broadcast, rendered, size)]
     if not size and any(channel.counts_people for channel in broadcast.plan.channels):
         why, mend = "Nobody has an address that is not suppressed.", "Choose another audience or other channels."
@@ -163,6 +175,7 @@ def _standing(ctx: Context, tx: Tx, broadcast: Broadcast) -> list[Finding]:
     findings += _audience_findings(tx, broadcast)
     findings += marketing.findings(ctx, tx, broadcast)
     findings += frequency.findings(ctx, tx, broadcast)
+    findings += retracted.findings(ctx, tx, broadcast)
     since = to_ms(ctx.clock.now() - SAME_AGAIN)
     if same := measures.sent_lately(tx, broadcast.id, since):
         findings.append(
@@ -193,7 +206,7 @@ def _people(ctx: Context, tx: Tx, broadcast: Broadcast) -> int:
     if broadcast.audience_version_id is None:
         return 0
     channels = [channel for channel in broadcast.plan.channels if channel.counts_people]
-    spared = marketing.sparing(ctx, broadcast)
+    spared = marketing.sparing(ctx, tx, broadcast)
     return measures.people(tx, broadcast.audience_version_id, channels, marketing.scopes(broadcast.purpose), spared)
 
 
@@ -208,7 +221,7 @@ def _plans(
     read = readership.readers(tx, broadcast, template)
     plans = {}
     for channel in broadcast.plan.channels:
-        spared = marketing.sparing(ctx, broadcast)
+        spared = marketing.sparing(ctx, tx, broadcast)
         measured = measuring.measure(tx, broadcast, channel, rendered, read, spared)
         findings += [Finding(*told, channel=str(channel)) for told in measured.findings]
         plans[str(channel)] = _channel_plan(ctx, tx, broadcast, channel, measured)
@@ -225,7 +238,7 @@ def _channel_plan(
     elif broadcast.audience_version_id is None:
         planned = suppressed = without = 0
     else:
-        scopes, spared = marketing.scopes(broadcast.purpose), marketing.sparing(ctx, broadcast)
+        scopes, spared = marketing.scopes(broadcast.purpose), marketing.sparing(ctx, tx, broadcast)
         planned, suppressed, without = measures.reach(tx, broadcast.audience_version_id, channel, scopes, spared)
     size = min([broadcast.plan.request_size[channel], *(a.provider.recipients_per_request for a in accounts)])
     going = planned - suppressed

@@ -1,7 +1,7 @@
 """Drafts a broadcast, and edits one that has not been sent. Any edit voids an approval."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dispatcher.compose.facts import require_names
@@ -74,8 +74,20 @@ def draft_in(ctx: Context, tx: Tx, actor: Person, wanted: Draft, template: Templ
     return broadcasts.get(tx, new)
 
 
-def edit(ctx: Context, actor: Person, ref: str, facts: Mapping[FactKey, object], title: str = "") -> Broadcast:
-    """Change facts or title of a broadcast that is not released: a new version, back to draft, approvals void."""
+def edit(
+    ctx: Context,
+    actor: Person,
+    ref: str,
+    facts: Mapping[FactKey, object],
+    title: str = "",
+    *,
+    without: Collection[FactKey] = (),
+) -> Broadcast:
+    """Change facts or title of a broadcast that is not released: a new version, back to draft, approvals void.
+
+    What its author gave it under the names `without` is taken out first, in every language where none is named; the
+    fact sheet of its incident speaks instead, if it has that fact.
+    """
     require(actor, Right.DRAFT)
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
@@ -88,7 +100,7 @@ def edit(ctx: Context, actor: Person, ref: str, facts: Mapping[FactKey, object],
             planning.clear(tx, found.id)
             waves.take_back(tx, found)
         approvals.void(tx, found.id)
-        known = {(name, locale): value for name, locale, value in found.facts} | dict(facts)
+        known = _kept(found, without) | dict(facts)
         broadcasts.change(
             tx, found.id, version=found.version + 1, digest=None, audience_size=None, approved_at=None,
             submitted_at=None, title=title or found.title, facts=_facts(known), preapproval_id=None,
@@ -96,6 +108,23 @@ def edit(ctx: Context, actor: Person, ref: str, facts: Mapping[FactKey, object],
         broadcasts.note_edit(tx, found.id, found.version + 1, actor.id, now)
         broadcasts.note_act(tx, "edited", now, person_id=actor.id, broadcast_id=found.id)
         return broadcasts.get(tx, found.id)
+
+
+def _kept(found: Broadcast, without: Collection[FactKey]) -> dict[FactKey, object]:
+    """The author's own facts but for those that are taken out."""
+    own: dict[FactKey, object] = {(name, locale): value for name, locale, value in found.facts}
+    for name, locale in without:
+        gone = [key for key in own if key[0] == name and locale in (None, key[1])]
+        if not gone:
+            called = f"{name}@{locale}" if locale else name
+            raise Refused(
+                f"{found.ref} was not given the fact {called}.",
+                why="What comes from the fact sheet of its incident is taken back there.",
+                mend="dispatcher fact retract INCIDENT NAME --reason WHY",
+                code="E-FACT",
+            )
+        own = {key: value for key, value in own.items() if key not in gone}
+    return own
 
 
 def _same(made: Broadcast, wanted: Draft) -> Broadcast:

@@ -105,13 +105,13 @@ def retract_fact(ctx: Context, actor: Person, ref: str, name: str, reason: str) 
 
 
 def _standing(ctx: Context, tx: Tx, incident: Incident, name: str) -> list[Fact]:
-    """What there is to take back: the sheet's, else what broadcasts were given by their authors."""
-    sheet = [f for f in incidents.facts(tx, incident.id) if f.name == name and f.state is not FactState.RETRACTED]
-    if sheet:
-        return sheet
+    """What there is to take back: the sheet's; of what it never held, what broadcasts were given by their authors."""
+    sheet = [fact for fact in incidents.facts(tx, incident.id) if fact.name == name]
+    if said := [fact for fact in sheet if fact.state is not FactState.RETRACTED]:
+        return said
     about = (broadcasts.get(tx, number) for number in incidents.broadcast_ids(tx, incident.id))
     given = [f for one in about if name in own_facts.standing(ctx, tx, one) for f in own_facts.of(ctx, one)]
-    if found := [f for f in given if f.name == name]:
+    if (found := [f for f in given if f.name == name]) and not sheet:
         return list({(f.locale, repr(f.value)): replace(f, set_at=None) for f in found}.values())
     raise NotFound(f"{incident.ref} has no fact {name}.", mend=f"dispatcher fact list {incident.ref}")
 

@@ -1,4 +1,6 @@
-"""What was approved before a fact was taken back may not go out after it."""
+"""What was approved before a fact was taken back may not go out after it; nor what its author had written it into."""
+
+from collections.abc import Iterator
 
 from dispatcher.errors import Refused
 from dispatcher.ledger import incidents, published
@@ -6,7 +8,9 @@ from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import FactState
+from dispatcher.services import own_facts
 from dispatcher.services.context import Context
+from dispatcher.services.findings import Finding
 
 
 def require_none(ctx: Context, tx: Tx, broadcast: Broadcast) -> None:
@@ -18,6 +22,14 @@ def require_none(ctx: Context, tx: Tx, broadcast: Broadcast) -> None:
             mend=f"dispatcher broadcast edit {broadcast.ref}, and have it approved anew; or reject it.",
             code="E-RETRACTED",
         )
+
+
+def findings(ctx: Context, tx: Tx, broadcast: Broadcast) -> Iterator[Finding]:
+    """Facts of the author's own that were taken back: the sheet cannot silence those."""
+    for name in own_facts.taken_back(ctx, tx, broadcast):
+        why = "It was given to this broadcast with --fact, so the fact sheet does not replace it."
+        mend = f"dispatcher broadcast edit {broadcast.ref} --without-fact {name}, or --fact {name}=VALUE"
+        yield Finding("E-RETRACTED", "error", f"It states what was taken back: {name}.", why, mend)
 
 
 def _told_and_retracted(ctx: Context, tx: Tx, broadcast: Broadcast) -> list[str]:
@@ -35,4 +47,5 @@ def _told_and_retracted(ctx: Context, tx: Tx, broadcast: Broadcast) -> list[str]
         name: published.fact_as_of(tx, broadcast.incident_id, name, to_ms(frozen))
         for name in since.keys() & asked - own
     }
-    return sorted(name for name, fact in stood.items() if fact is not None and fact.value == since[name])
+    told = {name for name, fact in stood.items() if fact is not None and fact.value == since[name]}
+    return sorted(told | set(own_facts.taken_back(ctx, tx, broadcast)))

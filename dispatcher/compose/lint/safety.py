@@ -25,7 +25,7 @@ def no_evidence(passage: Passage, case: Case) -> Iterable[Hit]:
     if case.template.profile is Profile.UPDATE:
         claims += sentences(passage, "flat_denial")
     for sentence, found in claims:
-        if case.template.profile is Profile.CORRECTION and _taken_back(sentence.text, case):
+        if _taken_back(sentence.text, case):
             continue
         paragraph = " ".join(s.text for s in passage.sentences if s.line == sentence.line)
         dated = says(paragraph, "as_of", passage.language)
@@ -36,6 +36,11 @@ def no_evidence(passage: Passage, case: Case) -> Iterable[Hit]:
 def _taken_back(sentence: str, case: Case) -> bool:
     """A correction has to repeat the wrong words."""
     wrong = (str(fact.value) for (name, _), fact in case.brief.facts.items() if name == "wrong")
+    return case.template.profile is Profile.CORRECTION and repeats(sentence, wrong)
+
+
+def repeats(sentence: str, wrong: Iterable[str]) -> bool:
+    """Whether a sentence stands in one of these texts."""
     return any(sentence.strip() in words for words in wrong)
 
 
@@ -59,14 +64,17 @@ def absolute_safety(passage: Passage, _case: Case) -> Iterable[Hit]:
 def contradiction(case: Case) -> Iterable[Hit]:
     """ "No action needed" in one part, something to do in any part of the same language."""
     for passage in case.passages:
-        asked = next((w for p in case.passages if p.language == passage.language for w in _asked(p)), None)
-        if asked:
+        wanted = next((w for p in case.passages if p.language == passage.language for _, w in asked(p)), None)
+        if wanted:
             for sentence, found in sentences(passage, "no_action"):
-                yield Hit(passage, sentence.line, f"{found[0]} ... {asked}")
+                if not _taken_back(sentence.text, case):
+                    yield Hit(passage, sentence.line, f"{found[0]} ... {wanted}")
 
 
-def _asked(passage: Passage) -> list[str]:
-    return [found[0] for sentence, found in sentences(passage, "action") if not _denied(sentence.text, found, passage)]
+def asked(passage: Passage) -> list[tuple[int, str]]:
+    """What readers are asked to do, with the lines."""
+    found = sentences(passage, "action")
+    return [(sentence.line, match[0]) for sentence, match in found if not _denied(sentence.text, match, passage)]
 
 
 def _denied(text: str, found: re.Match[str], passage: Passage) -> bool:

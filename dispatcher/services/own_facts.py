@@ -1,0 +1,52 @@
+"""Facts that a broadcast was given by its author instead of by the fact sheet, in the form that the sheet has."""
+
+from collections.abc import Iterable
+
+from dispatcher.compose.facts import read_facts
+from dispatcher.errors import TemplateError
+from dispatcher.ledger import incidents
+from dispatcher.ledger.engine import Tx
+from dispatcher.model.broadcast import Broadcast
+from dispatcher.model.fact import Fact
+from dispatcher.model.kinds import FactState
+from dispatcher.services.context import Context
+
+
+def of(ctx: Context, broadcast: Broadcast) -> list[Fact]:
+    """Each by name and language. What cannot be read states nothing; its check says so."""
+    if broadcast.template_id not in ctx.catalogue.ids():
+        return []
+    specs, found = ctx.catalogue.get(broadcast.template_id).facts, []
+    for name, locale, value in broadcast.facts:
+        try:
+            found += read_facts(
+                specs, {(name, locale): value}, state=FactState.CONFIRMED, source=broadcast.ref,
+                as_of=broadcast.created_at,
+            )  # fmt: skip
+        except TemplateError:
+            continue
+    return found
+
+
+def state(ctx: Context, broadcast: Broadcast, facts: Iterable[Fact]) -> bool:
+    """Whether it was given one of these with the same value in the same language."""
+    own = {(one.name, one.locale): one.value for one in of(ctx, broadcast)}
+    return any((one.name, one.locale) in own and own[one.name, one.locale] == one.value for one in facts)
+
+
+def standing(ctx: Context, tx: Tx, broadcast: Broadcast) -> set[str]:
+    """Names of those that nobody has taken back."""
+    return {own.name for own in of(ctx, broadcast)} - set(taken_back(ctx, tx, broadcast))
+
+
+def taken_back(ctx: Context, tx: Tx, broadcast: Broadcast) -> list[str]:
+    """Names of those whose value the incident has taken back and not set again since."""
+    if broadcast.incident_id is None or not broadcast.facts:
+        return []
+    history = incidents.history(tx, broadcast.incident_id)
+    return sorted({own.name for own in of(ctx, broadcast) if _is_retracted(own, history)})
+
+
+def _is_retracted(own: Fact, history: list[Fact]) -> bool:
+    same = [one for one in history if (one.name, one.locale, one.value) == (own.name, own.locale, own.value)]
+    return bool(same) and same[-1].state is FactState.RETRACTED
