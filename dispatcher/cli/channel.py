@@ -29,7 +29,7 @@ def _words(found: list[dict[str, Any]]) -> str:
         for name, account in one["accounts"].items() or [("no account", {"kind": "", "state": "", "why": ""})]:
             why = one["reason"] or account["why"]
             rows.append([one["channel"], one["state"], name, account["kind"], account["state"], printable(why)])
-    return table(["channel", "state", "account", "kind", "state", "why"], rows)
+    return table(["channel", "gate", "account", "kind", "state", "why"], rows)
 
 
 @click.command(cls=Verb)

@@ -70,7 +70,9 @@ def _supervise(session: Session, broker: "Broker | None") -> None:
         heartbeats={"worker": Progress(session.ctx)},
         keep=[broker.ensure] if broker else [],
     )
-    say(session, f"{badge(settings.mode)}\nhttp://{settings.host}:{settings.port}  Ctrl-C ends it.")
+    accounts = session.ctx.accounts.values()
+    mode = badge(settings.mode, test_endpoint=bool(accounts) and all(one.is_loopback for one in accounts))
+    say(session, f"{mode}\nhttp://{settings.host}:{settings.port}  Ctrl-C ends it.")
     supervisor.run()
 
 

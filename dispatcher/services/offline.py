@@ -74,7 +74,10 @@ def unseal(file: Path, folder: Path, passphrase: str) -> list[str]:
         content: bytes = pyrage.passphrase.decrypt(file.read_bytes(), passphrase)
     except pyrage.DecryptError:
         raise Refused(
-            f"{file} cannot be opened.", why="The passphrase is another one, or the file is damaged.", code="E-SEAL"
+            f"{file} cannot be opened.",
+            why="The passphrase is another one, or the file is damaged.",
+            mend="Type the passphrase again, or take another copy of the file.",
+            code="E-SEAL",
         ) from None
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:

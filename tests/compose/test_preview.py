@@ -55,6 +55,13 @@ def test_a_value_that_cannot_stand_in_a_header_is_told():
     assert "cannot stand in a header" in as_html("t", [frame])
 
 
+def test_a_narrow_column_wraps_the_measure_and_cuts_none_of_it():
+    shown = as_text(frames([sms("Dear 李雷 " * 20)], []), width=30)
+    assert "segments" in shown
+    assert "UCS-2" in shown
+    assert ">" not in shown
+
+
 def test_segments_are_marked_where_they_break():
     (frame,) = frames([sms("a" * 200)], [])
     assert (frame.measures[0].pieces, frame.measures[0].cuts) == (2, (153,))

@@ -62,7 +62,7 @@ def _column(frame: Frame, room: int) -> Iterator[str]:
             continue
         yield from [f"[{name}]"] if len(frame.parts) > 1 else []
         yield from _wrapped(text, room)
-        yield from [_meter(measures[name], room)] if name in measures else []
+        yield from textwrap.wrap(_meter(measures[name]), room) if name in measures else []
         yield ""
 
 
@@ -71,12 +71,11 @@ def _wrapped(text: str, room: int) -> Iterator[str]:
         yield from textwrap.wrap(line, room, replace_whitespace=False) or [""]
 
 
-def _meter(measure: Measure, room: int) -> str:
+def _meter(measure: Measure) -> str:
     filled = min(_METER, round(_METER * measure.used / measure.limit))
     bar = "#" * filled + "." * (_METER - filled)
     pieces = f", {measure.pieces} segments" if measure.cuts else ""
-    words = f"{bar} {measure.used}/{measure.limit} {measure.unit}{pieces} {measure.note}".rstrip()
-    return f"{words[: room - 1]}>" if len(words) > room else words
+    return f"{bar} {measure.used}/{measure.limit} {measure.unit}{pieces} {measure.note}"
 
 
 def printable(text: str) -> str:
