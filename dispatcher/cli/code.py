@@ -43,8 +43,8 @@ def import_file(session: Session, /, file: Path, **how: str) -> None:
     done = codes.import_file(session.ctx, acting(session), file, **how)
     plain = as_dict(done.pool) | {"added": done.added, "held_already": done.held_already}
     words = f"{number(done.added)} codes added to {done.pool.name}; it had {number(done.held_already)} of the file."
-    say(session, f"Next: dispatcher broadcast draft --codes {done.pool.name} --template goodwill-voucher")
     show(session, plain, f"{words} In stock: {number(done.pool.stock)}.")
+    say(session, f"Next: dispatcher broadcast draft --codes {done.pool.name} --template goodwill-voucher")
 
 
 @click.command("list", cls=Verb)

@@ -303,8 +303,8 @@ def still(
         next_at=_instant(session, next_update),
     )
     made = drafts.draft(session.ctx, _acting_on(session, ref), ref, wanted)
-    say(session, f"Next: dispatcher broadcast submit {made.ref}")
     show(session, shown(made) | {"next_update_at": made.next_update_at}, made.ref)
+    say(session, f"Next: dispatcher broadcast submit {made.ref}")
 
 
 @click.command(cls=Verb)
