@@ -20,10 +20,15 @@ def by_channel(tx: Tx, broadcast_id: int) -> dict[str, Row[Any]]:
 
 
 def reasons(tx: Tx, broadcast_id: int) -> Sequence[Row[Any]]:
-    """Why deliveries were suppressed, failed or are unknown: channel, state, reason, n. Reads only such batches."""
+    """Why deliveries were suppressed, failed or are unknown: channel, state, reason, n. Reads only such batches.
+
+    PostgreSQL is made to look batch by batch: left to itself it reads every delivery there is.
+    """
+    bounds = f"d.broadcast_id = b.broadcast_id AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
+    apart = f"CROSS JOIN LATERAL (SELECT state, reason FROM delivery d WHERE {bounds} OFFSET 0) d"
     return tx.all(
-        "SELECT b.channel, d.state, d.reason, count(*) AS n FROM batch b JOIN delivery d"
-        f" ON d.broadcast_id = b.broadcast_id AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
+        "SELECT b.channel, d.state, d.reason, count(*) AS n"
+        f" FROM batch b {f'JOIN delivery d ON {bounds}' if tx.is_sqlite else apart}"
         " WHERE b.broadcast_id = :b AND (b.suppressed > 0 OR b.failed > 0 OR b.unknown > 0) AND d.state IN (1, 4, 7)"
         " GROUP BY b.channel, d.state, d.reason ORDER BY b.channel, d.state, count(*) DESC",
         b=broadcast_id,

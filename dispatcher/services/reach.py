@@ -71,6 +71,13 @@ def of(ctx: Context, ref: str) -> Reach:
     return Reach(origin.ref, relation, refs, sure, sum(found.values()) - sure, stands)
 
 
+def words(ctx: Context, ref: str) -> str:
+    """How far what followed has come, in one line; empty, and nobody counted, where nothing follows."""
+    with ctx.ledger.read() as tx:
+        relation, _ = _followed(tx, broadcasts.get(tx, broadcast_id(ref)).id)
+    return of(ctx, ref).words if relation else ""
+
+
 def missed(ctx: Context, actor: Person, ref: str) -> Iterator[dict[str, Any]]:
     """Who read it, or may have, and not provably what followed; one row a person."""
     require(actor, Right.EXPORT)

@@ -61,7 +61,7 @@ def story(ctx: Context, ref: str, *, proofs: Sequence[Proof] = ()) -> Story:
         ),
         proofs=tuple(proofs),
         codes=_codes(view),
-        followed=reach.of(ctx, ref).words,
+        followed=reach.words(ctx, ref),
     )
 
 
