@@ -68,7 +68,7 @@ TESTS = (
     Tests("T13c", "holds, epochs, anchors", "tests/services/test_hold.py", 15),
     Tests("T14", "sixteen claimers", "tests/faults/test_claims.py", 60),
     Tests("T16", "clock steps and daylight saving", "tests/faults/test_clock.py", 15),
-    # Minutes, and a step back of less than one: real processes over steps of an hour are not played, the simulation's are.
+    # Jumps of minutes and a step back of less than one; steps of an hour are played by the simulation alone.
     Tests("T16b", "a real beat over a change of clocks", "tests/faults/test_faketime.py", 120),
     Tests("T16c", "reminders under any clock and beat", "tests/services/test_reminders.py", 60),
     Tests("T19c", "an outage in the middle of a batch", "tests/faults/test_outage.py", 10),

@@ -169,7 +169,7 @@ SCENARIOS = (
         "T12", "connections ended, crashes of the server, locks", _HURTS, (400, 12), (4000, 520), PRIVATE, 170,
         pace=35, pause=(0.02, 0.3), play=plays.impatient_locks,
     ),
-    # Each at its time and once; that one missed by an outage waits for a person is in tests/faults/test_late.py.
+    # Each at its time and once; that one which an outage made late waits for a person is in the tests of dispatch.
     Scenario(
         "T15", "1,000 releases; three beats; Redis away when due", (storms.kill_others, storms.restart_redis), (150, 4),
         (1500, 20), budget=130, pace=40, play=occurrences.come_due, broadcast={"release_in": 3600.0, "ring": False},
