@@ -231,13 +231,13 @@ def test_a_reset_in_the_middle_of_the_body_is_not_certain():
 def test_a_server_that_never_finishes_ends_with_the_deadline(fault):
     error, seconds = loss(always(fault), timeout=0.3)
     assert isinstance(error, AnswerLost)
-    assert 0.25 < seconds < 1.0
+    assert 0.25 < seconds < 10, "without a deadline it would be for ever"
 
 
 def test_an_endless_answer_is_cut_off():
-    error, seconds = loss(always(Fault.ENDLESS), timeout=5)
+    error, seconds = loss(always(Fault.ENDLESS), timeout=60)
     assert isinstance(error, AnswerLost)
-    assert seconds < 2
+    assert seconds < 30, "long before the deadline"
     assert "64 KiB" in str(error)
 
 

@@ -166,7 +166,7 @@ def test_latency_comes_before_the_acceptance(stage, vendor):
     caller = stage(faults={vendor: Faults(latency=(0.15, 0.15))})
     SENDS[vendor](caller)
     (line,) = caller.lines()
-    assert 0.15 <= line.ended - line.began < 1
+    assert line.ended - line.began >= 0.15
 
 
 def test_a_caller_that_hung_up_was_still_heard(stage, vendor):
@@ -234,7 +234,7 @@ def test_a_port_of_its_own_refuses_and_opens_again(stage):
     with socket.create_connection(address, timeout=2) as idle:
         idle.sendall(b"GET /2/users/me HTTP/1.1\r\nHost: x\r\n\r\n")
         assert idle.recv(20).startswith(b"HTTP/1.1 401")
-        caller.sandbox.down("sendgrid", 0.3, DownHow.REFUSE)
+        caller.sandbox.down("sendgrid", 2, DownHow.REFUSE)
         while idle.recv(1_000):
             continue
     with pytest.raises(ConnectionRefusedError):

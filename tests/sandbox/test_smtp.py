@@ -261,9 +261,9 @@ def test_a_stall_ends_well_or_with_nothing_taken(relay):
     caller = relay(faults={"smtp": Faults(stall_seconds=0.1)})
     caller.sandbox.next("smtp", Fault.STALL, times=2)
     send(caller)
-    caller.sandbox.faults("smtp", Faults(stall_seconds=0.6))
+    caller.sandbox.faults("smtp", Faults(stall_seconds=4))
     with pytest.raises(aiosmtplib.SMTPReadTimeoutError):
-        send(caller, a_message("L.B.2"), timeout=0.3)
+        send(caller, a_message("L.B.2"), timeout=1.5)
     until(lambda: caller.tally().refused == {"stall": 1})
     assert caller.tally().counts == {"L.B.1": 1}
 
@@ -291,7 +291,7 @@ def test_an_outage_answers_421_or_resets(relay):
 
 def test_a_closed_port_refuses_and_opens_again(relay):
     caller = relay()
-    caller.sandbox.down("smtp", 0.3, DownHow.REFUSE)
+    caller.sandbox.down("smtp", 60, DownHow.REFUSE)
     with pytest.raises(aiosmtplib.SMTPConnectError):
         send(caller)
     caller.sandbox.up("smtp")
