@@ -7,7 +7,7 @@ import pytest
 
 from dispatcher.errors import IllegalTransition, Refused
 from dispatcher.ledger import broadcasts, meta
-from dispatcher.services import accounting, approval, breakglass, drafting, wave_order
+from dispatcher.services import accounting, approval, breakglass, drafting, facts, wave_order
 from dispatcher.services import waves as service
 from tests.services.test_waves import approved, frozen, on, order, sent, states, told
 from tests.services.test_waves import world as world
@@ -79,6 +79,32 @@ def test_promotion_does_not_open_as_a_wave_while_an_incident_goes_on(world):
     wave = wave_order.listing(world.ctx, world.staff.ref)[1][1]
     assert (wave.state, told(world, world.customers)) == ("waiting", 0)
     assert "promotion" in wave.reason
+
+
+def test_a_wave_that_states_what_was_taken_back_stays_shut_and_says_why(world):
+    set_fact(world, "problem", "Our shop is down.")
+    with world.ctx.ledger.write() as tx:
+        broadcasts.change(tx, world.customers.id, facts="[]")
+    approved(world)
+    sent(world)
+    world.clock.pass_by(0.5)
+    done = facts.retract_fact(world.ctx, world.author, world.incident, "problem", "It was the payments.")
+    assert [one.ref for one in done.would_tell] == [world.customers.ref]
+    for _ in range(3):
+        on(world)
+    wave = wave_order.listing(world.ctx, world.staff.ref)[1][1]
+    assert (wave.state, told(world, world.staff), told(world, world.customers)) == ("waiting", 2, 0)
+    assert wave.reason == (
+        f"{world.customers.ref} states what was taken back since: problem. Its words were frozen before the retraction."
+    )
+    service.skip(world.ctx, world.operator, world.staff.ref, "customers", "they are told anew")
+    for _ in range(3):
+        on(world)
+    assert (told(world, world.customers), told(world, world.press)) == (0, 1)
+
+
+def set_fact(world, name, value):
+    facts.set_facts(world.ctx, world.author, world.incident, {(name, None): value})
 
 
 def test_on_hold_no_wave_opens_by_a_persons_word_either(world):
