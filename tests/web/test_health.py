@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 import threading
+import time
 
 import pytest
 
@@ -78,9 +79,9 @@ def test_metrics_are_read_once_a_second(serve, ctx, monkeypatch):
     looks = []
     real = health.snapshot
     monkeypatch.setattr(health, "snapshot", lambda ctx: looks.append(1) or real(ctx))
-    site = serve(ctx)
+    site, began = serve(ctx), time.monotonic()
     assert {site.ask("GET", "/metrics")[0] for _ in range(20)} == {200}
-    assert len(looks) <= 3
+    assert len(looks) <= 1 + time.monotonic() - began
 
 
 def test_the_figures_are_the_ledgers(tmp_path, database_url, serve):
