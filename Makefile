@@ -17,7 +17,7 @@ check: lint ## the quick round while working: no end-to-end runs, no coverage
 lint: $(VENV)/.tests ## style, types and the direction of imports
 	@$(BIN)/ruff check -q . && $(BIN)/ruff format -q --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo
 bench: $(VENV)/.tests ## measure planning, hand-over and events on this machine
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(BENCH)
 faults: $(VENV)/.tests ## kill, starve and confuse real processes, then count everybody
 	@$(BIN)/python -m tests.faults $(FAULTS)
 reference: $(VENV)/.tests ## write docs/reference again from the code

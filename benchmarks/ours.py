@@ -1,16 +1,15 @@
 """What is measured of this program, each by its real path: planned, released, handed over by real workers."""
 
 import os
-import random
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from benchmarks import raw
 from benchmarks.field import RENDITIONS
+from benchmarks.files import command
 from dispatcher.model.kinds import Channel
-from dispatcher.services import audiences, control
+from dispatcher.services import control
 
 
 def dispatched(field, channels, version, people, size=200):
@@ -46,9 +45,9 @@ def _account(channel):
     return {"email": "sendgrid", "sms": "twilio"}[channel]
 
 
-def stopped(field, version, channel):
+def stopped(field, version, channel, size=200):
     """Seconds from the stop's return to the begin of the last request, while a broadcast is under way."""
-    broadcast, _ = field.plan(version, [channel])
+    broadcast, _ = field.plan(version, [channel], size)
     field.zero()
     field.release(broadcast, [channel])
     until = time.monotonic() + 20
@@ -65,39 +64,17 @@ def stopped(field, version, channel):
 
 def command_cpu(field, *words, times=3):
     """Median CPU seconds of a whole `dispatcher` command, start of the interpreter included."""
+    return sorted(command(field, *words)().cpu for _ in range(times))[times // 2]
+
+
+def bare_cpu(times=3):
+    """Median CPU seconds of an interpreter that does nothing, to stand beside it."""
     spent = []
-    env = os.environ | field.ctx.settings.child_environment()
     for _ in range(times):
-        with subprocess.Popen(
-            [sys.executable, "-m", "dispatcher", *words], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        ) as process:
-            _, state, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(state)
-            if process.returncode:
-                raise RuntimeError(process.stderr.read().decode())
+        _, state, used = os.wait4(subprocess.Popen([sys.executable, "-c", "pass"]).pid, 0)
+        assert state == 0
         spent.append(used.ru_utime + used.ru_stime)
     return sorted(spent)[times // 2]
 
 
-def imported(field, people):
-    """Seconds to read, judge and store a file of so many rows through the service behind `audience import`."""
-    path = Path(field.folder) / f"import-{people}.csv"
-    with path.open("w", encoding="utf-8") as out:
-        out.write("email,name,order_number\n")
-        out.writelines(f"i{i}@example.com,Person {i},{i:08d}\n" for i in range(people))
-    began = time.perf_counter()
-    with audiences.prepared(field.ctx, path) as found:
-        audiences.store(field.ctx, field.operator(), found, f"bench-{people}-{random.getrandbits(32)}", rows=people)
-    return time.perf_counter() - began
-
-
-def exported(field, broadcast):
-    """Seconds to export a broadcast row by row."""
-    from dispatcher.services import exporting
-
-    began = time.perf_counter()
-    rows = sum(1 for _ in exporting.rows(field.ctx, field.operator(), f"B-{broadcast}"))
-    return rows / (time.perf_counter() - began)
-
-
-__all__ = ["Channel", "command_cpu", "dispatched", "exported", "imported", "raw_rate", "stopped"]
+__all__ = ["Channel", "bare_cpu", "command_cpu", "dispatched", "raw_rate", "stopped"]

@@ -2,6 +2,7 @@
 
 import json
 import statistics
+import sys
 from collections import defaultdict
 
 from dispatcher.reporting.svg import Scale, drawing, tag, text
@@ -21,6 +22,8 @@ class Book:
         self.units = {}
 
     def note(self, ledger, name, value, unit="/s"):
+        """Keep it, and say it at once: a whole run takes minutes."""
+        print(f"{ledger}: {name}: {_short(value)} {unit}", file=sys.stderr, flush=True)
         self.found[(ledger, name)].append(value)
         self.units[name] = unit
 
