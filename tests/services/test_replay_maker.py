@@ -11,7 +11,7 @@ from dispatcher.model.promise import Circle
 from dispatcher.services import drafting, facts, incidents, reach, sending
 from dispatcher.services.facts import Telling
 from dispatcher.services.incidents import Change, Opening
-from tests.services.replay_world import House, days, hours, minutes, utc
+from tests.services.replay_world import ON_ONE, House, days, hours, minutes, utc
 
 START = utc(2026, 3, 2, 8, 0)
 MAIL_AND_TEXT = (Channel.EMAIL, Channel.SMS)
@@ -43,8 +43,8 @@ def promise(house, span, circle=Circle.CUSTOMERS):
 
 
 @pytest.fixture
-def house(tmp_path):
-    made = House(tmp_path, "Wexcombe Machines", START)
+def house(tmp_path, database_url):
+    made = House(tmp_path, "Wexcombe Machines", START, database_url)
     made.listed("customers", 6)
     made.listed("suppliers", 3, first=11)
     made.listed("press", 2, first=21, phones=False)
@@ -84,6 +84,7 @@ def mended(house, draft):
     return drafting.edit(house.ctx, house.ana, draft.ref, raw)
 
 
+@ON_ONE
 def test_what_nobody_can_know_yet_is_not_said_in_the_first_hour(house):
     sheet(house, HOLDING)
     promise(house, minutes(17))
@@ -137,6 +138,7 @@ def test_the_claim_is_taken_back_to_exactly_those_who_read_it(house):
     assert house.view().tally.people_reached == 6 + 2 + 2
 
 
+@ON_ONE
 def test_a_correction_that_reached_only_some_says_who_still_believes_it(house):
     customers, _, _ = told_too_early(house)
     house.until(START + hours(6), every=3600)
@@ -154,6 +156,7 @@ def test_a_correction_that_reached_only_some_says_who_still_believes_it(house):
     assert (left["email"], left["stands"]) == ("p1@example.com", "not told")
 
 
+@ON_ONE
 def test_the_public_reads_the_wrong_words_and_below_them_never_above_the_right_ones(house):
     customers, suppliers, press = told_too_early(house)
     house.until(START + hours(6), every=3600)

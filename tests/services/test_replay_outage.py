@@ -12,7 +12,7 @@ from dispatcher.services.doors import Doors
 from dispatcher.services.facts import Telling
 from dispatcher.services.still import Wanted
 from tests.intake.table import SAMPLES
-from tests.services.replay_world import House, hours, minutes, utc
+from tests.services.replay_world import ON_ONE, House, hours, minutes, utc
 from tests.services.signal_world import open_door, person, send
 
 START = utc(2026, 3, 3, 6, 50)
@@ -51,11 +51,11 @@ whom = ["comms_lead", "operator"]
 
 
 @pytest.fixture
-def house(tmp_path):
+def house(tmp_path, database_url):
     folder = tmp_path / "playbooks"
     folder.mkdir()
     (folder / "supplier.toml").write_text(BOOK, encoding="utf-8")
-    made = House(tmp_path, "Tidewell Parcels", START, playbooks_dir=str(folder))
+    made = House(tmp_path, "Tidewell Parcels", START, database_url, playbooks_dir=str(folder))
     made.listed("customers", 5)
     made.admin = person(made, "Ada", Role.ADMIN)
     made.doors = Doors(made.ctx)
@@ -126,6 +126,7 @@ def test_from_the_suppliers_page_to_the_first_word(house):
     assert house.public()["incidents"] == [], "a signal shows nothing to anybody"
 
 
+@ON_ONE
 def test_the_desk_the_hand_over_and_what_the_page_then_shows(house):
     out = first_word(house)
     assert len(house.told(out)) == 5 + 5 + 1, "mail, text, and our own account"
@@ -142,6 +143,7 @@ def test_the_desk_the_hand_over_and_what_the_page_then_shows(house):
         house.released(house.agreed(drafting.edit(house.ctx, house.ana, out.ref, {})))
 
 
+@ON_ONE
 def test_the_same_post_again_and_a_late_one_change_nothing(house):
     first_word(house)
     before = house.view()
@@ -151,6 +153,7 @@ def test_the_same_post_again_and_a_late_one_change_nothing(house):
     assert (house.view().facts, house.view().broadcasts) == (before.facts, before.broadcasts)
 
 
+@ON_ONE
 def test_a_forgotten_promise_is_reminded_five_times_and_stays_on_record(house):
     first_word(house)
     house.until(START + minutes(19))
@@ -169,6 +172,7 @@ def test_a_forgotten_promise_is_reminded_five_times_and_stays_on_record(house):
         still.draft(house.ctx, house.ana, house.incident, Wanted())
 
 
+@ON_ONE
 def test_the_day_ends_resolved_with_words_then_closed(house):
     first_word(house)
     house.until(START + minutes(15))

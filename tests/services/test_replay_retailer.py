@@ -11,7 +11,7 @@ from dispatcher.model.promise import Circle
 from dispatcher.services import accounting, codes, facts, incidents, recounting
 from dispatcher.services.facts import Telling
 from dispatcher.services.incidents import Change, Opening
-from tests.services.replay_world import House, days, hours, minutes, utc
+from tests.services.replay_world import ON_ONE, House, days, hours, minutes, utc
 
 START = utc(2026, 3, 2, 6, 40)
 BOTH = (Channel.EMAIL, Channel.SMS)
@@ -86,8 +86,8 @@ def promise(house, span, circle=Circle.CUSTOMERS, **more):
 
 
 @pytest.fixture
-def house(tmp_path):
-    made = House(tmp_path, "Larkfield", START)
+def house(tmp_path, database_url):
+    made = House(tmp_path, "Larkfield", START, database_url)
     made.listed("customers", 6)
     made.listed("employees", 4, first=31)
     made.listed("suppliers", 3, first=11)
@@ -112,6 +112,7 @@ def faults(house, template, audience, words, **more):
     return house.faults(house.drafted(template, audience, words, **more))
 
 
+@ON_ONE
 def test_what_is_unknown_is_not_told_as_known_and_the_notice_of_a_breach_keeps_to_itself(house):
     first_day(house)
     house.until(START + days(1), every=6 * 3600)
@@ -151,6 +152,7 @@ def breach_week(house):
     ]
 
 
+@ON_ONE
 def test_everybody_is_told_of_the_breach_once_by_those_who_may(house):
     first = first_day(house)
     told = breach_week(house)
