@@ -21,13 +21,14 @@ _STEPS = {
     BroadcastState.RETURNED: "submit",
     BroadcastState.SUBMITTED: "approve",
 }
-QUIT, YES = "q", "y"
+QUIT, YES, CONFIRM = "q", "y", "c"
 
 
 @click.command("desk", cls=Verb)
 @pass_session
 def command(session: Session) -> None:
-    """Drafts and questions of open incidents: a digit reads one, y submits or approves it, any other key goes back."""
+    """Drafts and questions of open incidents: a digit reads one, c confirms what is only believed, y submits or
+    approves it, any other key goes back."""
     actor = acting(session)
     while True:
         waiting = _waiting(session)
@@ -67,6 +68,22 @@ def _list(session: Session, waiting: "list[Broadcast]") -> None:
     say(session, f"A digit to read one, any other key to look again, {QUIT} to leave.")
 
 
+def _doubtful(session: Session, one: "Broadcast") -> str:
+    """Names of facts that nobody has confirmed."""
+    from dispatcher.services import facts
+
+    if one.incident_id is None:
+        return ""
+    return ", ".join(dict.fromkeys(fact.name for fact in facts.believed(session.ctx, f"INC-{one.incident_id}")))
+
+
+def _confirm(session: Session, actor: "Person", one: "Broadcast") -> None:
+    from dispatcher.services import facts
+
+    sure = facts.confirm(session.ctx, actor, f"INC-{one.incident_id}")
+    say(session, f"Confirmed: {', '.join(dict.fromkeys(fact.name for fact in sure))}.\n")
+
+
 def _one(session: Session, actor: "Person", one: "Broadcast") -> None:
     """Its words as they would go out, then the one key that sends it on its way."""
     from dispatcher.services import approval, checking
@@ -78,9 +95,16 @@ def _one(session: Session, actor: "Person", one: "Broadcast") -> None:
             text = rendition.parts.get("text") or "\n".join(rendition.posts)
             say(session, f"\n{rendition.channel} ({rendition.locale})\n{printable(text, lines=True)}")
         step = _STEPS[one.state]
+        doubtful = _doubtful(session, one) if step == "submit" else ""
+        if doubtful:
+            say(session, f"\nOnly believed: {doubtful}. {CONFIRM} to confirm it as {actor.name}.")
         say(session, f"\n{YES} to {step} it as {actor.name}, any other key to go back.")
-        if _key() != YES:
-            return
+        key = _key()
+        if key == CONFIRM and doubtful:
+            _confirm(session, actor, one)
+            return _one(session, actor, one)
+        if key != YES:
+            return None
         if step == "submit":
             done = approval.submit(session.ctx, actor, one.ref)
         else:
@@ -88,3 +112,4 @@ def _one(session: Session, actor: "Person", one: "Broadcast") -> None:
         say(session, f"{done.ref} is {done.state}.\n")
     except DispatcherError as error:
         say(session, "\n".join(part for part in (error.what, error.why, *error.mend) if part))
+    return None

@@ -103,6 +103,19 @@ def retract(session: Session, ref: str, name: str, reason: str) -> None:
     show(session, plain, f"{name} is retracted.")
 
 
+@click.command(cls=Verb)
+@click.argument("ref")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@pass_session
+def confirm(session: Session, ref: str, names: Sequence[str]) -> None:
+    """Say that what is only believed is true: these facts, or all of them."""
+    from dispatcher.services import facts
+
+    made = facts.confirm(session.ctx, _acting_on(session, ref), ref, names)
+    none = "Nothing is only believed."
+    show(session, {"facts": [plain_value(one) for one in made]}, lambda: _words(session, made) if made else none)
+
+
 @click.command("list", cls=Verb)
 @click.argument("ref")
 @click.option("--name", default="", help="Only this one.")
@@ -127,4 +140,6 @@ def _words(session: Session, found: Sequence[Any]) -> str:
     return table(["fact", "locale", "state", "value", "source", "as of"], rows)
 
 
-command = Noun("fact", help="What is known about an incident, and how surely.", commands=[put, retract, list_all])
+command = Noun(
+    "fact", help="What is known about an incident, and how surely.", commands=[put, confirm, retract, list_all]
+)

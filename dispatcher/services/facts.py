@@ -78,6 +78,33 @@ def set_facts(
     return facts
 
 
+def confirm(ctx: Context, actor: Person, ref: str, names: Collection[str] = ()) -> list[Fact]:
+    """A person stands in for what was only believed, such as what a machine told: the same values, confirmed. Without
+    names all that is believed; a name that stands for nothing believed is refused."""
+    require(actor, Right.INCIDENT)
+    now = ctx.clock.now()
+    with ctx.ledger.write() as tx:
+        incident = _open(tx, ref)
+        believed = [fact for fact in incidents.facts(tx, incident.id) if fact.state is FactState.BELIEVED]
+        if strange := sorted(set(names) - {fact.name for fact in believed}):
+            raise NotFound(f"{strange[0]} is not believed.", mend=f"dispatcher fact list {incident.ref}")
+        sure = [
+            replace(fact, state=FactState.CONFIRMED, source=fact.source or actor.name, set_by=actor.name, set_at=now)
+            for fact in believed
+            if not names or fact.name in names
+        ]
+        if sure:
+            _put(tx, ctx, actor, incident, sure, "facts confirmed")
+    return sure
+
+
+def believed(ctx: Context, ref: str) -> list[Fact]:
+    """What nobody has confirmed yet."""
+    with ctx.ledger.read() as tx:
+        standing = incidents.facts(tx, incidents.by_ref(tx, ref).id)
+    return [fact for fact in standing if fact.state is FactState.BELIEVED]
+
+
 def retract_fact(ctx: Context, actor: Person, ref: str, name: str, reason: str) -> Retraction:
     """Take a fact back, in every language. Nothing may state it any more; who told it is listed, also where its author
     had given it to the broadcast. One that only broadcasts were given is taken back with every value they have.

@@ -115,3 +115,19 @@ def test_a_notice_to_our_own_people_is_read_like_any_broadcast_and_never_correct
         refused = staffed("broadcast", *words)
         assert refused.code == 4, refused.err
         assert "notice to our own people" in refused.err
+
+
+def test_what_is_only_believed_is_confirmed_as_it_stands(staffed):
+    staffed("incident", "open", "Orders stopped", "--as", "Ana")
+    for pair in ("problem=Customers cannot place orders.", "doing=We are looking."):
+        staffed("fact", "set", "INC-1", pair, "--state", "believed", "--source", "pagerduty/pages", "--as", "Ana")
+    assert staffed("fact", "confirm", "INC-1", "--as", "Ben").code == 5, "an approver works on no incident"
+    one = staffed("fact", "confirm", "INC-1", "problem", "--as", "Ana", "--json").json["facts"]
+    assert [(f["name"], f["state"], f["source"], f["set_by"]) for f in one] == [
+        ("problem", "confirmed", "pagerduty/pages", "Ana")
+    ]
+    assert staffed("fact", "confirm", "INC-1", "problem", "--as", "Ana").code == 4
+    assert [f["name"] for f in staffed("fact", "confirm", "INC-1", "--as", "Ana", "--json").json["facts"]] == ["doing"]
+    assert "Nothing is only believed." in staffed("fact", "confirm", "INC-1", "--as", "Ana").out
+    history = staffed("fact", "list", "INC-1", "--name", "problem", "--history", "--json").json["facts"]
+    assert [f["state"] for f in history] == ["believed", "confirmed"]
