@@ -19,16 +19,26 @@ def by_channel(tx: Tx, broadcast_id: int) -> dict[str, Row[Any]]:
     return {row.channel: row for row in rows}
 
 
-def reasons(tx: Tx, broadcast_id: int) -> Sequence[Row[Any]]:
-    """Why deliveries were suppressed, failed or are unknown: channel, state, reason, n. Reads only such batches.
+def beside(tx: Tx, table: str, alias: str, key: str) -> str:
+    """A join that looks into a large table once for each row before it, by `key`.
 
-    PostgreSQL is made to look batch by batch: left to itself it reads every delivery there is.
+    Left to themselves the databases may read all of it instead, when what they know of it is old.
     """
+    if tx.is_sqlite:
+        return f"CROSS JOIN {table} {alias} ON {key}"
+    return f"CROSS JOIN LATERAL (SELECT * FROM {table} {alias} WHERE {key} OFFSET 0) {alias}"
+
+
+def of_batches(tx: Tx) -> str:
+    """A join behind `batch b`: each delivery of the batches that are left, as `d`."""
     bounds = f"d.broadcast_id = b.broadcast_id AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
-    apart = f"CROSS JOIN LATERAL (SELECT state, reason FROM delivery d WHERE {bounds} OFFSET 0) d"
+    return beside(tx, "delivery", "d", bounds)
+
+
+def reasons(tx: Tx, broadcast_id: int) -> Sequence[Row[Any]]:
+    """Why deliveries were suppressed, failed or are unknown: channel, state, reason, n. Reads only such batches."""
     return tx.all(
-        "SELECT b.channel, d.state, d.reason, count(*) AS n"
-        f" FROM batch b {f'JOIN delivery d ON {bounds}' if tx.is_sqlite else apart}"
+        f"SELECT b.channel, d.state, d.reason, count(*) AS n FROM batch b {of_batches(tx)}"
         " WHERE b.broadcast_id = :b AND (b.suppressed > 0 OR b.failed > 0 OR b.unknown > 0) AND d.state IN (1, 4, 7)"
         " GROUP BY b.channel, d.state, d.reason ORDER BY b.channel, d.state, count(*) DESC",
         b=broadcast_id,
