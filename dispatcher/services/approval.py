@@ -22,6 +22,7 @@ from dispatcher.services import (
     overriding,
     readership,
     sign_off,
+    told_promise,
     waves,
 )
 from dispatcher.services.context import Context
@@ -82,6 +83,7 @@ def approve(ctx: Context, actor: Person, ref: str, *, seen: str = "") -> Broadca
         template = ctx.catalogue.get(broadcast.template_id)
         bound = require_unaltered(tx, broadcast)
         require_seen(broadcast, bound, seen)
+        told_promise.require_ahead(ctx, tx, broadcast, ctx.clock.now())
         voice = sign_off.voice(ctx, tx, actor, broadcast, sign_off.missing(ctx, tx, broadcast, template, bound))
         overriding.require_none_open(ctx, tx, broadcast)
         instead = voice.instead_of

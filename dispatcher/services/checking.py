@@ -26,6 +26,7 @@ from dispatcher.services import (
     readership,
     retracted,
     source,
+    told_promise,
     touchpoints,
 )
 from dispatcher.services.context import Context
@@ -176,6 +177,7 @@ def _standing(ctx: Context, tx: Tx, broadcast: Broadcast) -> list[Finding]:
     findings += marketing.findings(ctx, tx, broadcast)
     findings += frequency.findings(ctx, tx, broadcast)
     findings += retracted.findings(ctx, tx, broadcast)
+    findings += told_promise.findings(ctx, tx, broadcast)
     since = to_ms(ctx.clock.now() - SAME_AGAIN)
     if same := measures.sent_lately(tx, broadcast.id, since):
         findings.append(

@@ -1,0 +1,67 @@
+"""A promise frozen in the text: checked, approved and sent while it is ahead, and not after."""
+
+from datetime import timedelta
+
+import pytest
+
+from dispatcher.errors import Refused
+from dispatcher.model.kinds import Mode, Severity
+from dispatcher.services import approval, checking, incidents, sending
+from dispatcher.services.incidents import Opening
+from tests.services.desk import Desk
+
+
+@pytest.fixture
+def desk(tmp_path):
+    made = Desk(tmp_path, **{"organisation.verify_url": "https://example.com/verify"})
+    due = made.clock.now() + timedelta(minutes=20)
+    opening = Opening("Orders stopped", severity=Severity.CRITICAL, mode=Mode.LIVE, next_update_at=due)
+    incidents.open_incident(made.ctx, made.ana, opening)
+    return made
+
+
+@pytest.fixture
+def submitted(desk):
+    made = desk.draft("holding-statement", incident="INC-1")
+    return approval.submit(desk.ctx, desk.ana, made.ref)
+
+
+def codes(desk, ref):
+    return {one.code: one.level for one in checking.check(desk.ctx, ref).findings}
+
+
+def test_while_it_is_ahead_it_goes_out(desk, submitted):
+    assert not {"E-PROMISE", "I-PROMISE"} & set(codes(desk, submitted.ref))
+    approval.approve(desk.ctx, desk.ben, submitted.ref)
+    assert sending.send(desk.ctx, desk.olu, submitted.ref, confirm_audience=5).state == "released"
+
+
+def test_minutes_before_it_the_check_says_so(desk, submitted):
+    desk.clock.pass_by(16 * 60)
+    assert codes(desk, submitted.ref)["I-PROMISE"] == "info"
+    assert approval.approve(desk.ctx, desk.ben, submitted.ref).state == "approved"
+
+
+def test_once_it_has_passed_it_is_not_sent(desk, submitted):
+    approval.approve(desk.ctx, desk.ben, submitted.ref)
+    desk.clock.pass_by(20 * 60)
+    assert codes(desk, submitted.ref)["E-PROMISE"] == "error"
+    with pytest.raises(Refused, match="will have passed") as refused:
+        sending.send(desk.ctx, desk.olu, submitted.ref, confirm_audience=5)
+    assert refused.value.code == "E-PROMISE"
+
+
+def test_a_release_at_a_later_time_is_held_against_it(desk, submitted):
+    approval.approve(desk.ctx, desk.ben, submitted.ref)
+    at = desk.clock.now() + timedelta(minutes=30)
+    with pytest.raises(Refused, match="will have passed"):
+        sending.send(desk.ctx, desk.olu, submitted.ref, confirm_audience=5, at=at)
+
+
+def test_nobody_approves_words_whose_promise_is_broken_and_moving_it_mends_no_frozen_words(desk, submitted):
+    """They tell the old time."""
+    desk.clock.pass_by(60)
+    incidents.promise(desk.ctx, desk.ana, "INC-1", desk.clock.now() + timedelta(minutes=25))
+    desk.clock.pass_by(20 * 60)
+    with pytest.raises(Refused, match="will have passed"):
+        approval.approve(desk.ctx, desk.ben, submitted.ref)
