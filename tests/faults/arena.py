@@ -26,6 +26,11 @@ OPTED_OUT = 10
 """So many people of each run had asked for no more before it began."""
 
 
+OPENING = threading.Lock()
+"""Two lanes of one process must not migrate ledgers at the same moment: the migrations' context is one for all
+threads."""
+
+
 class Arena(Stage):
     """Everything of a rehearsal, with short leases, hostile vendors and the ledger of the test's choice."""
 
@@ -43,6 +48,10 @@ class Arena(Stage):
         self.server, self.asleep = server, []
         self.overrides = {"database_url": database_url, "workers.processes": processes} | (overrides or {})
         self.faults, self.events = faults or {}, events or {}
+
+    def __enter__(self):
+        with OPENING:
+            return super().__enter__()
 
     def _sandbox_settings(self, port, record):
         told = super()._sandbox_settings(port, record) | {"faults": self.faults}

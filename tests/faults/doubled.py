@@ -67,7 +67,7 @@ def _draft(arena, key):
     wrong = [f"draft: {one.err[-200:]}" for one in said if one.code]
     if len(refs) != 1:
         wrong.append(f"one key made {sorted(refs)}")
-    other = terminal.end(terminal.begin(arena, *words, "--fact", "service=Another"))
+    other = terminal.end(terminal.begin(arena, *words, "--fact", "problem=Another"))
     if other.code != 4 or "E-KEY" not in other.err:
         wrong.append(f"a used key for other words: {other.code} {other.err[-200:]}")
     return sorted(refs)[0], wrong

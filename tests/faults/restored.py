@@ -12,7 +12,7 @@ from dispatcher.ledger.migrate import open_ledger
 from dispatcher.model.person import Level, Person, Role
 from dispatcher.sandbox.record import judge
 from dispatcher.services import hold
-from tests.faults.arena import Arena, settled
+from tests.faults.arena import OPENING, Arena, settled
 from tests.faults.scenarios import CALM
 from tests.faults.stopping import Second
 from tests.faults.verdicts import verdict_of
@@ -160,7 +160,8 @@ def _clone(first, url, there):
             here.backup(other)
         return ""
     dump, copied = _dump(first.ledger_url), _place(url, "_copy")
-    open_ledger(copied).close()
+    with OPENING:
+        open_ledger(copied).close()
     _load(copied, dump)
     return copied
 
