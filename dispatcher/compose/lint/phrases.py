@@ -76,6 +76,11 @@ def of_swindlers(sentence: str, _found: re.Match[str], language: str) -> bool:
     return says(sentence, "swindlers", language)
 
 
+def within_clause(name: str) -> Unless:
+    """Words of that name stand before the match, in its clause: after a colon somebody else may speak."""
+    return lambda sentence, found, language: says(_CLAUSE_END.split(sentence[: found.start()])[-1], name, language)
+
+
 def after(name: str) -> Unless:
     """Words of that name stand before the match."""
     return lambda sentence, found, language: says(sentence[: found.start()], name, language)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from dispatcher.compose import marks
 from dispatcher.compose.lint.passages import Passage
-from dispatcher.compose.lint.phrases import after, hits, languages, negated, of_swindlers, says
+from dispatcher.compose.lint.phrases import hits, languages, negated, of_swindlers, says, within_clause
 from dispatcher.compose.lint.rules import Case, Hit, Weight, each, rule
 from dispatcher.model.kinds import Mode, Severity
 from dispatcher.model.template import Profile
@@ -53,7 +53,7 @@ def _known(word: str, case: Case, passage: Passage) -> bool:
 def pressure(passage: Passage, case: Case) -> Iterable[Hit]:
     """Urgency and threats aimed at the reader; not what we do ourselves, and not where life is at stake."""
     if case.brief.severity is not Severity.LIFE_SAFETY:
-        yield from hits(passage, "urgency", negated, of_swindlers, after("we"))
+        yield from hits(passage, "urgency", negated, of_swindlers, within_clause("we"))
 
 
 @rule(
