@@ -68,10 +68,10 @@ def test_a_proved_post_is_let_in(sample):
 
 @SIGNED
 def test_one_changed_byte_is_refused(sample):
-    """R1: the raw bytes are what is signed."""
+    """R1: the raw bytes are what is signed, every one of them."""
     request = sample.request(sample.opened("R7", NOW))
     reader, secrets = sample.reader(), [sample.secret()] if sample.form else []
-    for place in range(0, len(request.body), max(1, len(request.body) // 40)):
+    for place in range(len(request.body)):
         byte = bytes([request.body[place] ^ 1])
         with pytest.raises((BadSignature, Unreadable)):
             reader.verify(changed(request, body=request.body[:place] + byte + request.body[place + 1 :]), secrets)
