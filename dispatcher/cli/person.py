@@ -64,8 +64,8 @@ def add(session: Session, name: str, roles: Sequence[str], level: str, email: st
         session.ctx, acting_manager(session), name, roles=roles_of(roles), level=Level(level), email=email,
         phone=phone, zone=zone,
     )  # fmt: skip
-    say(session, f"Next: dispatcher person token {made.name!r}")
     show(session, as_dict(made, token=False), _words(made))
+    say(session, f"Next: dispatcher person token {made.name!r}")
 
 
 def _words(person: "Person") -> str:

@@ -67,15 +67,18 @@ def test_a_retracted_fact_drafts_the_correction_for_those_it_reached(world):
 
 
 def test_a_fact_that_was_taken_back_stops_only_what_states_it(world):
-    """Frozen after the retraction, or with words of its own, a broadcast does not state it."""
+    """Frozen after the retraction, or with other words of its own, a broadcast does not state it."""
     raw = facts.read_file(EXAMPLES / "outage-update" / "example.toml")
     facts.set_facts(world.ctx, world.author, world.incident, raw)
-    own = approved(world, first(world, facts=raw))
+    own = approved(world, first(world, facts=raw | {("summary", None): "Our tills are slow."}))
+    same = approved(world, first(world, facts=raw, title="the same words, given by its author"))
     world.clock.pass_by(60)
     facts.retract_fact(world.ctx, world.author, world.incident, "summary", "it was not true")
     world.clock.pass_by(60)
     facts.set_facts(world.ctx, world.author, world.incident, raw | {("summary", None): "All tills work."})
     anew = approved(world, first(world, facts={}))
+    with pytest.raises(Refused, match="summary"):
+        sending.send(world.ctx, world.operator, same.ref, confirm_audience=same.audience_size, undo=0)
     for one in (own, anew):
         sent = sending.send(world.ctx, world.operator, one.ref, confirm_audience=one.audience_size, undo=0)
         assert sent.state == "released"
