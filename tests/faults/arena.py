@@ -18,6 +18,7 @@ from dispatcher.model.kinds import Channel, Policy
 from dispatcher.model.rendition import Rendition
 from dispatcher.rehearsal.stage import PROCESSES, Stage
 from dispatcher.services import hold
+from tests.faults import verdicts
 from tests.faults.proxy import Proxy
 
 LEASE, GRACE, TIMEOUT, SETTLE = 4, 1, 1.5, 3
@@ -143,19 +144,18 @@ class Arena(Stage):
         """Whether anything of it is still to be done; None: the ledger cannot be asked."""
         try:
             with self.ctx.ledger.read() as tx:
-                rows = counts.by_channel(tx, broadcast)
+                return _still_to_do(tx, broadcast) > 0
         except Exception:
             return None
-        return any(row.waiting + row.sending + row.fallback for row in rows.values())
 
     def share_done(self, broadcast):
         """The share of its deliveries that need nothing more; 0 while the ledger cannot be asked."""
         try:
             with self.ctx.ledger.read() as tx:
-                rows = counts.by_channel(tx, broadcast).values()
+                planned = sum(row.planned for row in counts.by_channel(tx, broadcast).values())
+                return 1 - _still_to_do(tx, broadcast) / planned
         except Exception:
             return 0.0
-        return 1 - sum(row.waiting + row.sending + row.fallback for row in rows) / sum(row.planned for row in rows)
 
     def broadcast(
         self, people, *, channels=("email", "sms"), policy=Policy.AT_MOST_ONCE, size=20, expires=3600, ring=True,
@@ -245,6 +245,13 @@ def settled(arena, broadcast, seconds, *, unknown=()):
             return True
         time.sleep(0.3)
     return False
+
+
+def _still_to_do(tx, broadcast):
+    """Who waits where it has expired or was stopped is done with."""
+    closed = verdicts.closed_channels(tx, broadcast)
+    rows = counts.by_channel(tx, broadcast).items()
+    return sum(row.sending + (0 if channel in closed else row.waiting + row.fallback) for channel, row in rows)
 
 
 def _unknown(arena, broadcast, channels):

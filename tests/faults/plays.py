@@ -158,8 +158,10 @@ def outage(arena, made, dice):
 def _nothing_late(arena, made):
     with arena.ctx.ledger.read() as tx:
         expires = min(row.expires_at for row in controls.of(tx, made).values()) / 1000
+        left = sum(row.waiting for row in counts.by_channel(tx, made).values())
     late = [line for line in lines(arena.vendors.record) if line.began_at > expires + 1.5]
-    return "", f"{len(late)} requests after the expiry" if late else ""
+    wrong = f"{len(late)} requests after the expiry" if late else "" if left else "nobody was left to expire"
+    return f"{left} expired", wrong
 
 
 def wrong_key(arena, made, dice):

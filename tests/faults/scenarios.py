@@ -175,7 +175,7 @@ SCENARIOS = (
         (1500, 20), budget=130, pace=40, play=occurrences.come_due, broadcast={"release_in": 3600.0, "ring": False},
     ),
     Scenario(
-        "T17", "an outage longer than the expiry", small=(300, 0), full=(2000, 0), budget=40, play=plays.outage,
+        "T17", "an outage longer than the expiry", small=(2000, 0), full=(3000, 0), budget=40, play=plays.outage,
         broadcast={"expires": 10},
     ),
     # Smaller than wished: 4,000 people instead of 20,000, and by SMTP 500, since a relay takes one mail at a time and

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import chain
 
-from dispatcher.ledger import counts
+from dispatcher.ledger import controls, counts
 from dispatcher.model.states import DeliveryState
 from dispatcher.sandbox.record import lines
 from tests.faults import sampler
@@ -87,12 +87,12 @@ def verdict_of(arena, broadcast, seen=None, *, finished=True, asked=()):
     states, found = Counter(), Verdict(finished=finished)
     with arena.ctx.ledger.read() as tx:
         flagged, wrong = _flagged(tx, broadcast), counts.wrong_batches(tx, broadcast)
-        intended = _intended(tx, broadcast)
+        intended, closed = _intended(tx, broadcast), closed_channels(tx, broadcast)
         for row in _rows(tx, broadcast):
             state, times = DeliveryState(row.state), told.of(row.seq)
             states[state.name.lower()] += 1
             if row.channel != "social":
-                _judge(found, state, times, row.seq in flagged)
+                _judge(found, state, times, row.seq in flagged, row.channel in closed)
                 found.lost += bool(row.channel in asked and state is DeliveryState.UNKNOWN and times)
     found.planned, found.flagged = states.total(), len(flagged)
     found.unforeseen = sum(1 for seq in told.places() if not intended.of(seq))
@@ -135,7 +135,12 @@ def _told(record, prefix):
     return tally
 
 
-def _judge(found, state, times, flagged):
+def closed_channels(tx, broadcast):
+    """Where nothing more may be handed over: who waits there is told by the control row that it is over."""
+    return {name for name, row in controls.of(tx, broadcast).items() if row.state in ("expired", "stopped")}
+
+
+def _judge(found, state, times, flagged, closed):
     if times > 1 and not flagged:
         found.twice += 1
     if times == 0 and state in (DeliveryState.ACCEPTED, DeliveryState.DELIVERED):
@@ -144,7 +149,8 @@ def _judge(found, state, times, flagged):
         found.refused += 1
     if times and state in TOLD_NOBODY:
         found.lost += 1
-    if found.finished and state in (DeliveryState.WAITING, DeliveryState.SENDING):
+    left = state is DeliveryState.SENDING or (state is DeliveryState.WAITING and not closed)
+    if found.finished and left:
         found.lost += 1
 
 
