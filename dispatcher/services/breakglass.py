@@ -5,7 +5,6 @@ It lowers nothing but the level: neither of the two has edited the message, what
 about the same digest.
 """
 
-
 from dispatcher.errors import NotPermitted, Refused
 from dispatcher.ledger import approvals, broadcasts
 from dispatcher.ledger.engine import Tx
