@@ -75,7 +75,8 @@ def findings(ctx: Context, tx: Tx, broadcast: Broadcast) -> Iterator[Finding]:
 
 
 def _consent(ctx: Context, tx: Tx, broadcast: Broadcast) -> Iterator[Finding]:
-    """Who has not agreed is left out, which a person should know; nobody left is no broadcast."""
+    """Who has not agreed is left out: that is the law and no warning, but a person should know how many they are.
+    Nobody left is no broadcast."""
     column = ctx.settings.marketing.consent_column
     if not column or broadcast.audience_version_id is None:
         return
@@ -92,7 +93,7 @@ def _consent(ctx: Context, tx: Tx, broadcast: Broadcast) -> Iterator[Finding]:
         yield Finding("E-CONSENT", "error", f"None of {version.size:,} people has agreed to promotion.", why, mend)
     elif lacking:
         told = f"{lacking:,} of {version.size:,} people have not agreed to promotion; they are left out."
-        yield Finding("W-CONSENT", "warning", told, why, mend)
+        yield Finding("I-CONSENT", "info", told, why, mend)
 
 
 def _reasons_to_wait(ctx: Context, tx: Tx, broadcast: Broadcast) -> Sequence[Row[Any]]:

@@ -12,7 +12,6 @@ from dispatcher.services import (
     exporting,
     incidents,
     marketing,
-    overriding,
     previewing,
     report,
     sending,
@@ -82,11 +81,10 @@ def test_who_has_not_agreed_is_left_out_counted_and_listed_and_the_others_are_to
     mixed(desk)
     made = desk.draft(VOUCHER, audience="mixed", severity=Severity.MINOR)
     looked = checking.check(desk.ctx, made.ref)
-    [told] = [one for one in looked.findings if one.code == "W-CONSENT"]
-    assert (told.level, told.what) == ("warning", "3 of 5 people have not agreed to promotion; they are left out.")
+    [told] = [one for one in looked.findings if one.code == "I-CONSENT"]
+    assert (told.level, told.what) == ("info", "3 of 5 people have not agreed to promotion; they are left out.")
     assert (looked.audience_size, looked.channels["email"].planned, looked.channels["email"].suppressed) == (2, 5, 3)
     approval.submit(desk.ctx, desk.ana, made.ref)
-    overriding.override(desk.ctx, desk.cat, made.ref, ["W-CONSENT"], "they said no")
     for one in (desk.ben, desk.lou):
         approval.approve(desk.ctx, one, made.ref)
     with pytest.raises(ConfirmationWrong):
@@ -137,7 +135,7 @@ def test_who_has_agreed_but_had_enough_lately_is_counted_out_beforehand(desk):
 def test_consent_is_counted_alike_on_both_databases(tmp_path, database_url):
     desk = opened_desk(tmp_path, database_url)
     desk.listed("agreed", 2, number=2, fields='{"consent":" TRUE "}', names=("consent",))
-    assert "W-CONSENT" not in codes(desk, desk.draft(VOUCHER, audience="agreed"))
+    assert "I-CONSENT" not in codes(desk, desk.draft(VOUCHER, audience="agreed"))
     desk.listed("agreed", 2, number=3, fields='{"consent":"later"}', names=("consent",))
     assert codes(desk, desk.draft(VOUCHER, audience="agreed"))["E-CONSENT"] == "error"
     mixed(desk)
