@@ -82,6 +82,10 @@ def _why(view: View) -> str:
             lines.append(f"! {name} {terms['state']}: {waits}")
         for term, reasons in terms.get("reasons", {}).items():
             lines += [f"{name} {term}: {printable(reason)} {number(count)}" for reason, count in reasons.items()]
+            if (rest := terms[term] - sum(reasons.values())) > 0:
+                lines.append(
+                    f"{name} {term}: {number(rest)} more; every reason: dispatcher broadcast report {view['ref']}"
+                )
     return "\n".join([*lines, *(f"! {printable(kind)}: {number(count)}" for kind, count in view["anomalies"].items())])
 
 

@@ -35,14 +35,19 @@ def of_batches(tx: Tx) -> str:
     return beside(tx, "delivery", "d", bounds)
 
 
-def reasons(tx: Tx, broadcast_id: int) -> Sequence[Row[Any]]:
-    """Why deliveries were suppressed, failed or are unknown: channel, state, reason, n. Reads only such batches."""
+def reasons(tx: Tx, broadcast_id: int, most: int | None = None) -> Sequence[Row[Any]]:
+    """Why deliveries were suppressed, failed or are unknown: channel, state, reason, n.
+
+    Reads only batches that have such, and no more than the first `most` of each channel: then some stay unexplained.
+    """
     return tx.all(
-        f"SELECT b.channel, d.state, d.reason, count(*) AS n FROM batch b {of_batches(tx)}"
-        " WHERE b.broadcast_id = :b AND (b.suppressed > 0 OR b.failed > 0 OR b.unknown > 0) AND d.state IN (1, 4, 7)"
+        "SELECT b.channel, d.state, d.reason, count(*) AS n FROM (SELECT broadcast_id, no, channel,"
+        " row_number() OVER (PARTITION BY channel ORDER BY no) AS place FROM batch"
+        " WHERE broadcast_id = :b AND (suppressed > 0 OR failed > 0 OR unknown > 0)) b"
+        f" {of_batches(tx)} WHERE (CAST(:most AS INTEGER) IS NULL OR b.place <= :most) AND d.state IN (1, 4, 7)"
         " GROUP BY b.channel, d.state, d.reason ORDER BY b.channel, d.state, count(*) DESC",
-        b=broadcast_id,
-    )
+        b=broadcast_id, most=most,
+    )  # fmt: skip
 
 
 def wrong_batches(tx: Tx, broadcast_id: int) -> list[tuple[int, str, int, int]]:

@@ -28,7 +28,7 @@ def write_report(ctx: Context, ref: str, folder: Path, *, proofs: Sequence[Proof
 
 def story(ctx: Context, ref: str, *, proofs: Sequence[Proof] = ()) -> Story:
     """Everything a report tells. `proofs` are comparisons with a record that is not ours."""
-    view = accounting.show(ctx, ref)
+    view = accounting.show(ctx, ref, whole=True)
     broadcast = view.broadcast
     with ctx.ledger.read() as tx:
         curve, spreads = _speed(tx, broadcast.id, broadcast.release_at)

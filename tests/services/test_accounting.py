@@ -96,3 +96,24 @@ def test_pause_and_stop_read_from_one_row(world, state, term, word):
     assert view.total[term] == 1500
     assert "wrong date in it" in told[term].why
     assert word in told[term].next
+
+
+def test_a_look_counts_the_reasons_of_so_many_batches_and_the_report_of_all(world, monkeypatch):
+    monkeypatch.setattr(accounting, "LOOKED_INTO", 1)
+    world.add_account("mail", Channel.EMAIL)
+    world.add_account("text", Channel.SMS)
+    world.audience(2500)
+    made = world.broadcast(["email", "sms"], {"email": ["mail"], "sms": ["text"]})
+    with world.ctx.ledger.write() as tx:
+        for seq, why in ((7, "bounce"), (1007, "full"), (1008, "full"), (3007, "landline")):
+            tx.change("UPDATE delivery SET state = 7, reason = :why WHERE seq = :seq", why=why, seq=seq)
+        tx.change("UPDATE batch SET waiting = waiting - 1, failed = 1 WHERE no IN (0, 3)")
+        tx.change("UPDATE batch SET waiting = waiting - 2, failed = 2 WHERE no = 1")
+    first = accounting.show(world.ctx, f"B-{made}").channels
+    assert [first[name].reasons for name in ("email", "sms")] == [
+        {"failed": {"bounce": 1}},
+        {"failed": {"landline": 1}},
+    ]
+    assert first["email"].terms["failed"] == 3
+    whole = accounting.show(world.ctx, f"B-{made}", whole=True).channels
+    assert whole["email"].reasons == {"failed": {"full": 2, "bounce": 1}}
