@@ -1,6 +1,7 @@
 """The verbs of the second pair of eyes: approve, return, reject, override, break-glass, review."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import click
@@ -35,6 +36,14 @@ def tell_warnings(session: Session, ref: str) -> list[dict[str, Any]]:
     return found
 
 
+def tell_promises(session: Session, ref: str, at: datetime | None = None) -> None:
+    """Say which promised times come too soon after `at`, by default now, to be kept."""
+    from dispatcher.services import told_promise
+
+    for line in told_promise.soon_over(session.ctx, ref, at):
+        say(session, f"! {line}")
+
+
 @click.command(cls=Verb)
 @click.argument("ref")
 @_DIGEST
@@ -51,6 +60,7 @@ def approve(session: Session, ref: str, seen: str, rules: Sequence[str], reason:
     if rules:
         overriding.override(session.ctx, actor, ref, rules, reason)
     warnings = tell_warnings(session, ref)
+    tell_promises(session, ref)
     made = approval.approve(session.ctx, actor, ref, seen=seen)
     words = f"{made.ref} is {made.state}."
     lacking = approval.lacking(session.ctx, ref)
@@ -110,6 +120,7 @@ def break_glass(session: Session, ref: str, seen: str, reason: str) -> None:
 
     actor = acting_on(session, ref)
     tell_warnings(session, ref)
+    tell_promises(session, ref)
     made = breakglass.break_glass(session.ctx, actor, ref, reason, seen=seen)
     if made.state == "approved":
         words = f"{made.ref} is approved by break-glass; a review is open. Next: dispatcher broadcast send {made.ref}"

@@ -12,6 +12,7 @@ from dispatcher.cli.groups import Verb
 from dispatcher.cli.label import label
 from dispatcher.cli.screen import number, pairs, printable, say, show, table
 from dispatcher.cli.session import Session, pass_session
+from dispatcher.cli.when import read_when, told
 from dispatcher.errors import Refused, UsageError
 from dispatcher.model.broadcast import Fallback
 from dispatcher.model.kinds import Channel, Mode, Severity
@@ -158,20 +159,29 @@ def draft(
 @fact_options
 @click.option("--without-fact", "without", multiple=True, metavar="NAME", help="Take it out; NAME@fr in one language.")
 @click.option("--title", default="", help="A new title.")
+@click.option("--next-update", metavar="TIME", help="The next update it tells of: 18:30, in 30m, or ISO 8601.")
 @pass_session
 def edit(
-    session: Session, ref: str, words: Sequence[str], files: Sequence[Path], without: Sequence[str], title: str
+    session: Session,
+    ref: str,
+    words: Sequence[str],
+    files: Sequence[Path],
+    without: Sequence[str],
+    title: str,
+    next_update: str | None,
 ) -> None:
-    """Change or take out facts, or change the title; an approval is void then."""
+    """Change or take out facts, or change the title or the promised time; an approval is void then."""
     from dispatcher.services import drafting
 
     actor, given = acting_on(session, ref), read_facts(files, words)
-    made = drafting.edit(session.ctx, actor, ref, given, title, without=[_fact_key(word) for word in without])
-    show(
-        session,
-        shown(made),
-        f"{made.ref} is version {made.version}, a draft again. Next: dispatcher broadcast check {made.ref}",
-    )
+    zone = session.settings.organisation.time_zone
+    moment = read_when(next_update, session.ctx.clock.now(), zone) if next_update else None
+    taken = [_fact_key(word) for word in without]
+    made = drafting.edit(session.ctx, actor, ref, given, title, without=taken, next_at=moment)
+    words_of_it = f"{made.ref} is version {made.version}, a draft again. Next: dispatcher broadcast check {made.ref}"
+    if moment is not None:
+        say(session, f"It tells of the next update by {told(moment, zone)}.")
+    show(session, shown(made), words_of_it)
 
 
 @click.command(cls=Verb)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from dispatcher.cli.actor import acting_on
+from dispatcher.cli.broadcast_approve import tell_promises
 from dispatcher.cli.broadcast_compose import channels_of, shown
 from dispatcher.cli.groups import Verb
 from dispatcher.cli.progress import View, follow, sum_line
@@ -56,6 +57,7 @@ def send(
     ready = view["state"] == "approved"
     if ready:
         _announce(session, view, moment, zone)
+        tell_promises(session, ref, moment)
     size = _typed_size(view) if confirm_audience is None and ready else confirm_audience or 0
     made = sending.send(ctx, actor, ref, confirm_audience=size, at=moment, undo=window, despite=despite)
     _tell_release(session, made.ref, made.release_at, ctx.clock.now(), zone)

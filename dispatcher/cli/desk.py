@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dispatcher.cli.actor import acting
+from dispatcher.cli.broadcast_approve import tell_promises
 from dispatcher.cli.groups import Verb
 from dispatcher.cli.label import label
 from dispatcher.cli.screen import printable, say
@@ -98,6 +99,8 @@ def _one(session: Session, actor: "Person", one: "Broadcast") -> None:
         doubtful = _doubtful(session, one) if step == "submit" else ""
         if doubtful:
             say(session, f"\nOnly believed: {doubtful}. {CONFIRM} to confirm it as {actor.name}.")
+        if step == "approve":
+            tell_promises(session, one.ref)
         say(session, f"\n{YES} to {step} it as {actor.name}, any other key to go back.")
         key = _key()
         if key == CONFIRM and doubtful:

@@ -83,7 +83,7 @@ def approve(ctx: Context, actor: Person, ref: str, *, seen: str = "") -> Broadca
         template = ctx.catalogue.get(broadcast.template_id)
         bound = require_unaltered(tx, broadcast)
         require_seen(broadcast, bound, seen)
-        told_promise.require_ahead(ctx, tx, broadcast, ctx.clock.now())
+        told_promise.require_all_ahead(ctx, tx, broadcast, ctx.clock.now())
         voice = sign_off.voice(ctx, tx, actor, broadcast, sign_off.missing(ctx, tx, broadcast, template, bound))
         overriding.require_none_open(ctx, tx, broadcast)
         instead = voice.instead_of

@@ -13,7 +13,7 @@ from dispatcher.model.clock import to_ms
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState
 from dispatcher.people import Right, may, require, require_second_person
-from dispatcher.services import approval, notices, overriding, sign_off, waves
+from dispatcher.services import approval, notices, overriding, sign_off, told_promise, waves
 from dispatcher.services.context import Context
 from dispatcher.services.digests import require_unaltered
 
@@ -34,6 +34,7 @@ def break_glass(ctx: Context, actor: Person, ref: str, reason: str, *, seen: str
         require_second_person(actor, broadcasts.editors(tx, broadcast.id))
         bound = require_unaltered(tx, broadcast)
         approval.require_seen(broadcast, bound, seen)
+        told_promise.require_all_ahead(ctx, tx, broadcast, ctx.clock.now())
         before = sign_off.broken_glass(tx, broadcast, bound)
         if actor.id in {row.person_id for row in before}:
             raise NotPermitted(

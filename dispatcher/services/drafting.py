@@ -3,9 +3,10 @@
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from dispatcher.compose.facts import require_names
-from dispatcher.errors import ConfigurationError, Refused
+from dispatcher.errors import ConfigurationError, Refused, UsageError
 from dispatcher.ledger import approvals, audiences, broadcasts, controls, incidents, planning
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast, Fallback, Plan, broadcast_id
@@ -82,11 +83,13 @@ def edit(
     title: str = "",
     *,
     without: Collection[FactKey] = (),
+    next_at: datetime | None = None,
 ) -> Broadcast:
-    """Change facts or title of a broadcast that is not released: a new version, back to draft, approvals void.
+    """Change facts, title or promise of a broadcast that is not released: a new version, a draft, approvals void.
 
-    What its author gave it under the names `without` is taken out first, in every language where none is named; the
-    fact sheet of its incident speaks instead, if it has that fact.
+    `next_at` is the next update that it tells of from now on, whatever its incident has promised. What its author gave
+    it under the names `without` is taken out first, in every language where none is named; the fact sheet of its
+    incident speaks instead, if it has that fact.
     """
     require(actor, Right.DRAFT)
     now = to_ms(ctx.clock.now())
@@ -94,6 +97,7 @@ def edit(
         waves.lock_lead(tx, broadcast_id(ref))
         found = broadcasts.get(tx, broadcast_id(ref), lock=True)
         require_names(ctx.catalogue.get(found.template_id), facts)
+        promised = found.next_update_at if next_at is None else _promised(ctx, found, next_at)
         waves.void_lead(tx, found)
         if found.state is not BroadcastState.DRAFT:
             broadcasts.move(tx, found, BroadcastState.DRAFT)
@@ -104,10 +108,21 @@ def edit(
         broadcasts.change(
             tx, found.id, version=found.version + 1, digest=None, audience_size=None, approved_at=None,
             submitted_at=None, title=title or found.title, facts=_facts(known), preapproval_id=None,
+            next_update_at=to_ms(promised) if promised else None,
         )  # fmt: skip
         broadcasts.note_edit(tx, found.id, found.version + 1, actor.id, now)
         broadcasts.note_act(tx, "edited", now, person_id=actor.id, broadcast_id=found.id)
         return broadcasts.get(tx, found.id)
+
+
+def _promised(ctx: Context, found: Broadcast, at: datetime) -> datetime:
+    """The time, if this broadcast can tell of one that is still ahead."""
+    if found.incident_id is None:
+        what = f"{found.ref} is about no incident."
+        raise Refused(what, why="So it tells of no next update.", mend="Draft it with --incident.")
+    if at <= ctx.clock.now():
+        raise UsageError("The next update cannot be promised for a time that has passed.", mend="Name a later time.")
+    return at
 
 
 def _kept(found: Broadcast, without: Collection[FactKey]) -> dict[FactKey, object]:

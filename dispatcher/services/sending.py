@@ -79,7 +79,7 @@ def _release(
     with ctx.ledger.write() as tx:
         broadcast = broadcasts.get(tx, broadcast_id(ref), lock=True)
         _require_ready(ctx, tx, broadcast, confirm_audience)
-        told_promise.require_ahead(ctx, tx, broadcast, release)
+        told_promise.require_all_ahead(ctx, tx, broadcast, release)
         marketing.require_free(ctx, tx, actor, broadcast, despite)
         succession.require_newest(ctx, tx, broadcast)
         released = (waves.start if waves.leads(tx, broadcast) else releasing.release)(ctx, tx, broadcast, release)

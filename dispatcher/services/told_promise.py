@@ -1,12 +1,16 @@
-"""The next time that frozen words tell readers: they may not go out once it has passed, and hardly just before."""
+"""The next time that frozen words tell readers: they may not go out once it has passed, and hardly just before.
+
+What goes with a lead in waves is held against it with its lead, and once more when its own turn comes.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from dispatcher.errors import NotFound, Refused
+from dispatcher.ledger import broadcasts, waves
 from dispatcher.ledger import promises as rows
 from dispatcher.ledger.engine import Tx
-from dispatcher.model.broadcast import Broadcast
+from dispatcher.model.broadcast import Broadcast, broadcast_id
 from dispatcher.model.promise import PromiseKind
 from dispatcher.model.template import Profile
 from dispatcher.services import promises
@@ -43,15 +47,40 @@ def require_ahead(ctx: Context, tx: Tx, broadcast: Broadcast, at: datetime) -> N
     """Return unless the words promise the next update for a time that has passed when they go out."""
     told = of(ctx, tx, broadcast)
     if told is not None and told <= at:
+        passed = "has passed" if told <= ctx.clock.now() else "will have passed by then"
         raise Refused(
-            f"{broadcast.ref} promises the next update by {promises.said(ctx, told)}, which will have passed.",
+            f"{broadcast.ref} promises the next update by {promises.said(ctx, told)}, which {passed}.",
             why="The words were frozen with that time; readers would get a promise that is broken already.",
-            mend=(
-                f"Promise a later time: dispatcher incident promise INC-{broadcast.incident_id} 'in 30m'",
-                f"then dispatcher broadcast edit {broadcast.ref}, or draft it anew, and have it approved",
-            ),
+            mend=f"dispatcher broadcast edit {broadcast.ref} --next-update 'in 30m', and have it approved anew.",
             code="E-PROMISE",
         )
+
+
+def require_all_ahead(ctx: Context, tx: Tx, lead: Broadcast, at: datetime) -> None:
+    """The same for a broadcast and all that goes with it, which cannot go out sooner."""
+    for one in _together(tx, lead):
+        require_ahead(ctx, tx, one, at)
+
+
+def soon_over(ctx: Context, ref: str, at: datetime | None = None) -> list[str]:
+    """A sentence for each broadcast that goes with this one, itself first, whose promise falls due minutes after `at`
+    (by default now)."""
+    moment = at or ctx.clock.now()
+    with ctx.ledger.read() as tx:
+        found = [(one.ref, of(ctx, tx, one)) for one in _together(tx, broadcasts.get(tx, broadcast_id(ref)))]
+        return [_soon(ctx, name, told) for name, told in found if told is not None and _is_soon(told, moment)]
+
+
+def _together(tx: Tx, lead: Broadcast) -> list[Broadcast]:
+    return [lead, *(broadcasts.get(tx, number) for number in waves.members(tx, lead.id))]
+
+
+def _is_soon(told: datetime, at: datetime) -> bool:
+    return at < told < at + SHORT
+
+
+def _soon(ctx: Context, ref: str, told: datetime) -> str:
+    return f"{ref} promises the next update by {promises.said(ctx, told)}, less than 5 minutes after it goes out."
 
 
 def findings(ctx: Context, tx: Tx, broadcast: Broadcast) -> Iterator[Finding]:
@@ -61,9 +90,8 @@ def findings(ctx: Context, tx: Tx, broadcast: Broadcast) -> Iterator[Finding]:
         return
     if told <= now and broadcast.digest is not None:
         what = f"It promises the next update by {promises.said(ctx, told)}, which has passed."
-        yield Finding(
-            "E-PROMISE", "error", what, "Its words were frozen with that time.", "Promise anew, then edit it."
-        )
-    elif now < told < now + SHORT:
-        what = f"It promises the next update by {promises.said(ctx, told)}, in less than 5 minutes."
-        yield Finding("I-PROMISE", "info", what, "", "Promise a time that can still be kept.")
+        mend = f"dispatcher broadcast edit {broadcast.ref} --next-update 'in 30m'"
+        yield Finding("E-PROMISE", "error", what, "Its words were frozen with that time.", mend)
+    elif _is_soon(told, now):
+        mend = f"Promise what can be kept: dispatcher broadcast edit {broadcast.ref} --next-update 'in 30m'"
+        yield Finding("I-PROMISE", "info", _soon(ctx, broadcast.ref, told), "", mend)

@@ -19,7 +19,7 @@ from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState
 from dispatcher.people import Right, require
-from dispatcher.services import hold, marketing, releasing, retracted, sign_off, succession
+from dispatcher.services import hold, marketing, releasing, retracted, sign_off, succession, told_promise
 from dispatcher.services.context import Context
 from dispatcher.services.digests import require_unaltered
 from dispatcher.services.wave_order import Wave, ref_of, told_of
@@ -194,6 +194,7 @@ def _release(ctx: Context, tx: Tx, row: Row[Any], now: int) -> Broadcast:
     marketing.require_quiet(ctx, tx, one)
     succession.require_newest(ctx, tx, one)
     retracted.require_none(ctx, tx, one)
+    told_promise.require_ahead(ctx, tx, one, ctx.clock.now())
     at = from_ms(min(row.since or now, now))
     broadcasts.note_act(tx, "sent", now, door="program", broadcast_id=one.id, detail=f"as wave {row.no}: {row.name}")
     return releasing.release(ctx, tx, one, at or ctx.clock.now())

@@ -114,3 +114,20 @@ def test_a_preapproval_from_its_terms_to_a_release(drafted, site):
 def test_what_people_missed_is_listed_even_when_it_is_nothing(drafted):
     assert drafted("broadcast", "missed", "--json").json == {"missed": []}
     assert drafted("broadcast", "missed", "--incident", "INC-1").out == "Nothing.\n"
+
+
+def test_a_promise_minutes_ahead_is_told_at_the_yes_and_at_the_send_and_an_edit_makes_a_later_one(submitted):
+    edited = submitted("broadcast", "edit", "B-1", "--next-update", "in 4m", "--as", "Ana")
+    assert edited.code == 0, edited.err
+    assert "It tells of the next update by" in edited.err
+    assert submitted("broadcast", "submit", "B-1", "--as", "Ana").code == 0
+    said = "! B-1 promises the next update by"
+    assert said in submitted("broadcast", "approve", "B-1", "--as", "Ben").err
+    send = ("broadcast", "send", "B-1", "--confirm-audience", 4, "--as", "Olu")
+    assert said in submitted(*send).err
+    assert submitted("broadcast", "undo", "B-1", "--as", "Olu").code == 0
+    again = submitted("broadcast", "edit", "B-1", "--next-update", "in 15m", "--as", "Ana", "--json")
+    assert (again.json["state"], again.json["digest"]) == ("draft", None)
+    assert submitted("broadcast", "submit", "B-1", "--as", "Ana").code == 0
+    assert said not in submitted("broadcast", "approve", "B-1", "--as", "Ben").err
+    assert said not in submitted(*send).err

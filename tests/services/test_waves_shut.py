@@ -2,12 +2,13 @@
 
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 
 from dispatcher.errors import IllegalTransition, Refused
 from dispatcher.ledger import broadcasts, meta
-from dispatcher.services import accounting, approval, breakglass, drafting, facts, wave_order
+from dispatcher.services import accounting, approval, breakglass, drafting, facts, incidents, wave_order
 from dispatcher.services import waves as service
 from tests.services.test_waves import approved, frozen, on, order, sent, states, told
 from tests.services.test_waves import world as world
@@ -101,6 +102,48 @@ def test_a_wave_that_states_what_was_taken_back_stays_shut_and_says_why(world):
     for _ in range(3):
         on(world)
     assert (told(world, world.customers), told(world, world.press)) == (0, 1)
+
+
+def promised(world, minutes):
+    incidents.promise(world.ctx, world.author, world.incident, world.clock.now() + timedelta(minutes=minutes))
+
+
+def test_a_wave_whose_promise_has_passed_stays_shut_and_says_why(world):
+    promised(world, 20)
+    approved(world)
+    world.clock.pass_by(20 * 60 - 1)
+    sent(world)
+    for _ in range(3):
+        on(world)
+    wave = wave_order.listing(world.ctx, world.staff.ref)[1][1]
+    assert (wave.state, told(world, world.staff), told(world, world.customers)) == ("waiting", 2, 0)
+    assert wave.reason.startswith(f"{world.customers.ref} promises the next update by ")
+    assert ", which has passed." in wave.reason
+
+
+def test_what_goes_with_a_lead_is_held_to_its_promise_at_the_yes_and_at_the_send(world):
+    lead_tells_later(world)
+    approved(world)
+    world.clock.pass_by(20 * 60)
+    with pytest.raises(Refused, match=f"{world.customers.ref} promises .* has passed"):
+        sent(world)
+    assert states(world)["staff"] == "planned"
+
+
+def lead_tells_later(world):
+    promised(world, 20)
+    later = world.clock.now() + timedelta(hours=2)
+    drafting.edit(world.ctx, world.author, world.staff.ref, {}, next_at=later)
+
+
+def test_nobody_says_yes_to_a_lead_whose_followers_promise_what_has_passed(world):
+    lead_tells_later(world)
+    order(world)
+    for one in (world.press, world.customers, world.staff):
+        frozen(world, one)
+    world.clock.pass_by(20 * 60)
+    with pytest.raises(Refused, match=f"{world.customers.ref} promises .* has passed"):
+        approval.approve(world.ctx, world.boss, world.staff.ref)
 
 
 def set_fact(world, name, value):
