@@ -125,7 +125,8 @@ def _prepare(ctx: Context, claim: Claim, choice: Choice) -> Work | None:
     rows = codes.filled(rows, bound)
     by_seq = {row.seq: row for row in rows}
     size = _request_size(claim, account)
-    one_by_one = claim.careful or choice.probing
+    # Beside somebody over whom workers may die, others would be lost again and again, and blamed for it.
+    one_by_one = claim.careful or choice.probing or any(row.state == 0 and row.seq in alone for row in rows)
     return Work(
         claim, rendition, account, by_seq, mark, gone, cut(rows, size, alone), _sealer(ctx, claim),
         1 if one_by_one else window_of(ctx, account), _units(account, rendition, rows), parts, alone=one_by_one,

@@ -1,5 +1,7 @@
 """Workers that fall on a delivery: after the third crash it is put aside, and the others go on."""
 
+import asyncio
+
 import pytest
 
 from dispatcher.ledger import claims, leases
@@ -44,3 +46,30 @@ def test_crashes_over_different_deliveries_put_nobody_aside(world):
     world.release(made)
     for seq in (0, 1, 2, 3, 0, 1):
         assert _fall(world, made, seq) == {"planned": 5, "waiting": 5}
+
+
+def test_who_went_down_with_workers_goes_with_nobody_beside(world):
+    """Else whoever is under way beside the one that kills the worker is lost as often, and blamed for it."""
+    made = world.broadcast(["email"], {"email": ["mail"]}, size=2)
+    world.release(made)
+    row = "INSERT INTO attempt (broadcast_id, id, started_at, no, first_seq, last_seq, size, fence, account, outcome)"
+    with world.ctx.ledger.write() as tx:
+        for number in (1, 2):
+            tx.change(f"{row} VALUES (:b, :id, 0, 0, 2, 3, 2, 1, 'mail', 'lost')", b=made, id=-number)
+    vendor = world.ctx.accounts["mail"].provider
+    under_way, most = [], []
+    send = vendor.send
+
+    async def watched(rendition, envelopes, **how):
+        under_way.append(len(envelopes))
+        most.append(len(under_way))
+        await asyncio.sleep(0.01)
+        try:
+            return await send(rendition, envelopes, **how)
+        finally:
+            under_way.pop()
+
+    vendor.send = watched
+    world.drain("email")
+    assert [[f"p{n}@example.com" for n in some] for some in ((1, 2), (3,), (4,), (5,))] == vendor.calls
+    assert max(most) == 1
