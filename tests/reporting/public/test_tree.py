@@ -5,7 +5,9 @@ import re
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
+import feedparser
 import pytest
+from capvalidator import check_schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -122,6 +124,24 @@ def test_feeds_have_what_atom_demands(made):
     assert [i.findtext("title") for i in rss.iter("item")][1].startswith("Réparation sous surveillance - ")
 
 
+def test_a_reader_of_feeds_finds_every_incident_and_every_update(made):
+    """feedparser, which most Python readers of feeds are built on, takes all of them without a complaint."""
+    feeds = [path for path in made if path.endswith((".atom", ".rss"))]
+    assert {"history.atom", "updates.atom", "history.rss", "history.fr.rss"} <= set(feeds)
+    for path in feeds:
+        found = feedparser.parse(made[path])
+        assert not found.bozo, (path, found.get("bozo_exception"))
+        assert found.version == ("atom10" if path.endswith(".atom") else "rss20")
+        assert len(found.entries) == (5 if path.startswith("updates.") else 2)
+        for one in found.entries:
+            assert all((one.title, one.id)), path
+            assert one.link.startswith("https://status.example.com/")
+            assert one.get("updated_parsed") or one.get("published_parsed")
+    newest = feedparser.parse(made["history.atom"]).entries[0]
+    assert newest.updated_parsed[:5] == (2026, 6, 1, 11, 0)
+    assert "We are looking into it." in newest.content[0].value
+
+
 ORDER = ["identifier", "sender", "sent", "status", "msgType", "source", "scope", "restriction", "addresses", "code",
          "note", "references", "incidents", "info"]  # fmt: skip
 INFO = ["language", "category", "event", "responseType", "urgency", "severity", "certainty", "audience", "eventCode",
@@ -149,6 +169,7 @@ def test_cap_messages_keep_the_order_and_the_words_of_the_standard(made):
             if name in ("sent", "effective", "expires"):
                 assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[-+]\d\d:\d\d", element.text)
         assert not re.search(r"[\s,<&]", alert.findtext(f"{CAP}identifier"))
+        assert check_schema(made[path]).passed, path
     newest = ET.fromstring(made["cap/INC-1.xml"])
     assert newest.findtext(f"{CAP}msgType") == "Update"
     assert newest.findtext(f"{CAP}references") == "help@example.com,example.com.B-1,2026-06-01T09:00:00+00:00"
@@ -201,6 +222,8 @@ def test_hostile_words_stay_words():
             json.loads(told)
         else:
             ET.fromstring(told)
+            assert not path.startswith("cap/") or check_schema(content).passed
+            assert path.startswith("cap/") or not feedparser.parse(content).bozo
 
 
 @given(st.text(max_size=300))
