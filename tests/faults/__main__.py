@@ -265,9 +265,15 @@ def _tests(asked, table):
             command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=900", one.path]
             env = os.environ | ({} if asked.quick else FULL)
             done = subprocess.run(command, capture_output=True, text=True, env=env)
-            told = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr[-200:]
+            told = "; ".join(_last_words(done.stdout) or [done.stderr[-200:]])
             seconds = time.monotonic() - began
             table.add(one.name, one.what, "both", asked.seed, done.returncode == 0, told, seconds, one.budget)
+
+
+def _last_words(said):
+    """The sum of a run of tests; before it, of each failure what was expected."""
+    lines = said.strip().splitlines()
+    return [line for line in lines if line.startswith(("E  ", "FAILED"))][:12] + lines[-1:]
 
 
 def _simulate(asked, table):
