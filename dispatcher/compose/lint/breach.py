@@ -12,6 +12,11 @@ from dispatcher.model.kinds import Channel, FactState, Purpose
 from dispatcher.model.person import Level
 from dispatcher.model.template import Profile
 
+_PHONE = re.compile(r"\d[\d ().-]{4,}\d")
+_NO_DIGIT = re.compile(r"\D")
+_NATIONAL = 9
+"""Digits at the end of a telephone number that are the same with and without the prefix of its country."""
+
 
 def _is_breach(case: Case) -> bool:
     return case.template.profile.is_breach
@@ -31,10 +36,17 @@ def _notices(case: Case) -> list[Passage]:
 def contact(case: Case) -> Iterable[Hit]:
     """The address or telephone number for data protection stands in every notice."""
     org = case.brief.organisation
-    wanted = [word for word in (org.dpo_email, org.contact_email, org.contact_phone) if word]
+    wanted = [word for word in (org.dpo_email, org.contact_email) if word]
     for passage in _notices(case) if _is_breach(case) else ():
-        if not any(word in passage.text for word in wanted):
+        if not any(word in passage.text for word in wanted) and not _gives(passage.text, org.contact_phone):
             yield Hit(passage, 0, "")
+
+
+def _gives(text: str, phone: str) -> bool:
+    """The number stands in the text, with or without the country and however it is spaced."""
+    own = _NO_DIGIT.sub("", phone)[-_NATIONAL:]
+    spaced = len(own) == _NATIONAL and any(own in _NO_DIGIT.sub("", number) for number in _PHONE.findall(text))
+    return spaced or bool(phone and phone in text)
 
 
 @rule(

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from dispatcher.compose import marks
 from dispatcher.compose.lint.passages import Passage, plain_line
+from dispatcher.compose.lint.phrases import pattern
 from dispatcher.compose.lint.rules import Case, Hit, Weight, each, rule
 from dispatcher.model.fact import spoken
 from dispatcher.model.kinds import FactState, Mode, Purpose
@@ -12,7 +13,8 @@ from dispatcher.model.template import Profile
 
 _LEFT = re.compile(
     r"\{\{|\}\}|\{%|%\}|\$\{\w*|%\([a-z_]+\)s"
-    r"|\[[A-Z][A-Z0-9 _/-]{2,}\]|\[(?:insert|your|name|date|time|link|x)\b[^\]]*\]"
+    r"|\[[A-Z][A-Z0-9 _/-]{2,}\]|\[(?:insert|your|name|date|time|link|x|nom|heure|lien|votre|à|to be)\b[^\]]*\]"
+    r"|(?<=\S )_{3,}(?!\w)|(?<!\w)(?:DD/MM|MM/DD|JJ/MM)(?:/\w+)?(?!\w)|\?{3,}"
     r"|(?<!\w)\*[a-z_]+\*(?!\w)|<(?:insert|name|date|time|link)\b[^>]*>"
     r"|(?<!\w)(?:TODO|TBC|TBD|FIXME|X{3,}|lorem ipsum|à compléter)(?!\w)",
     re.IGNORECASE,
@@ -100,8 +102,15 @@ def _drill_mark(passage: Passage, case: Case) -> Iterable[Hit]:
     word = marks.word(passage.language)
     if case.brief.mode is Mode.DRILL and not start.startswith(word):
         yield Hit(passage, 1, start[:40], f"A drill must begin with {word}.")
-    if case.brief.mode is Mode.LIVE and start.startswith(word):
-        yield Hit(passage, 1, word, f"A live message may not begin with {word}.")
+    if case.brief.mode is Mode.LIVE and (said := _opening(start, word, passage)):
+        yield Hit(passage, 1, said, f"A live message may not begin with {said}.")
+
+
+def _opening(start: str, word: str, passage: Passage) -> str:
+    """The mark of a drill, or words of our own that say the same; empty where it begins with neither."""
+    drill = pattern("drill", passage.language)
+    found = drill.match(start) if drill else None
+    return word if start.startswith(word) else found[0] if found else ""
 
 
 @rule(

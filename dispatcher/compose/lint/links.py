@@ -4,8 +4,9 @@ import ipaddress
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
+from dispatcher.channels import links
 from dispatcher.compose.brief import Brief
 from dispatcher.compose.lint.passages import Link, Passage
 from dispatcher.compose.lint.rules import Case, Hit, Weight, each, rule
@@ -21,8 +22,12 @@ _SHORTENERS = frozenset(
 _TRACKING = re.compile(r"(?:^|&)(?:utm_\w+|fbclid|gclid|mc_eid|mkt_tok|_hsenc|trk|cid)=", re.IGNORECASE)
 _REDIRECT = re.compile(r"(?:^|&)(?:url|redirect|target|next|goto|dest)=https?(?::|%3a)", re.IGNORECASE)
 _DOOR = re.compile(
-    r"log-?in|sign-?in|signon|reset|password|verify|confirm|unlock|account|connexion|compte", re.IGNORECASE
+    r"log-?in|sign-?in|signon|reset|password|verify|confirm|unlock|account|connexion|compte|mot-?de-?passe|identifiant",
+    re.IGNORECASE,
 )
+_DOOR_HOST = re.compile(r"(?:log-?in|sign-?in|auth|sso|accounts?|connexion|compte)\.", re.IGNORECASE)
+_NUMBERS = re.compile(r"(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|\d+))*\.?")
+"""An address of the network in other figures than usual: 0xC0000207 is 192.0.2.7."""
 _NAMED_HOST = re.compile(r"(?:https?://)?((?:[a-z0-9-]+\.)+[a-z]{2,})(?:[/:?#]|$)", re.IGNORECASE)
 
 
@@ -50,7 +55,8 @@ def doors(passage: Passage, case: Case) -> Iterable[Hit]:
         return
     ours = _bare(case.brief.organisation.verify_url)
     for link, url in _web(passage):
-        if _DOOR.search(f"{url.path}?{url.query}") and _bare(link.target) != ours:
+        door = _DOOR.search(unquote(f"{url.path}?{url.query}")) or _DOOR_HOST.match(url.hostname or "")
+        if door and _bare(link.target) != ours:
             yield Hit(passage, link.line, link.target)
 
 
@@ -93,7 +99,7 @@ def _is_ip(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        return host.replace(".", "").isdigit()
+        return bool(_NUMBERS.fullmatch(host))
     return True
 
 
@@ -131,6 +137,15 @@ def _trusted(host: str, brief: Brief) -> bool:
 def false_labels(passage: Passage, _case: Case) -> Iterable[Hit]:
     """The host named in the words of a link is the host it leads to."""
     for link, url in _web(passage):
-        named = _NAMED_HOST.fullmatch(link.text) or _NAMED_HOST.match(link.text)
-        if named and named[1].lower().removeprefix("www.") != (url.hostname or "").lower().removeprefix("www."):
+        target = (url.hostname or "").lower().removeprefix("www.")
+        if any(host.removeprefix("www.") != target for host in _named(link.text)):
             yield Hit(passage, link.line, f"{link.text} -> {link.target}")
+
+
+def _named(label: str) -> Iterator[str]:
+    """The hosts in the words of a link, wherever they stand."""
+    if whole := _NAMED_HOST.match(label):
+        yield whole[1].lower()
+    for at in links.find(label):
+        if found := _NAMED_HOST.match(label[at.start : at.end]):
+            yield found[1].lower()

@@ -179,7 +179,7 @@ class _Reader(HTMLParser):
         if tag == "html":
             self.language = given.get("lang") or None
         elif tag == "img":
-            self.images.append(Image(len(self._lines), given.get("alt")))
+            self.images.append(Image(len(self._lines), (given["alt"] or "") if "alt" in given else None))
         elif tag == "a":
             self._open_link = (len(self._lines), given.get("href") or "", len(self._lines[-1]))
 

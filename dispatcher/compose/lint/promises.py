@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from dispatcher.compose.brief import Brief
 from dispatcher.compose.lint.passages import Passage, Sentence
-from dispatcher.compose.lint.phrases import hits, says
+from dispatcher.compose.lint.phrases import hits, says, sentences
 from dispatcher.compose.lint.rules import Case, Hit, Weight, each, rule
 from dispatcher.model.fact import FactKind, Place
 from dispatcher.model.template import Profile
@@ -27,6 +27,7 @@ _CLOCK = re.compile(
 )
 _ANY_ZONE = re.compile(r"\W{0,2}\(?([A-Z]{2,5}(?:[+-]\d{1,2}(?::\d\d)?)?\b|UK time|heure de [A-Z]\w+)")
 _UTC_PAIR = re.compile(r"\W{0,2}\(?[A-Z]{2,5}\W{1,2}\(?\d{1,2}(?::| h )\d\d UTC")
+_NAMED = {(12, 0): "noon|midday|midi", (0, 0): "midnight|minuit"}
 _RANGE = re.compile(r"\d\s?(?:[ap]m|h(?:\s?\d\d)?)?\s?(?:to|until|-|–|à)\s?\d", re.IGNORECASE)
 
 
@@ -52,15 +53,24 @@ def next_update(case: Case) -> Iterable[Hit]:
     if moment is None:
         yield Hit(None, 0, "", "No next update is promised.")
         return
-    spellings = _spellings(moment, case.brief)
+    told = _spelt(moment, case.brief)
     for target, locale, passages in _by_target(case):
-        if not any(spelling in p.text for p in passages for spelling in spellings):
+        if not any(told.search(p.text) for p in passages):
             yield Hit(passages[0], 0, "", f"{target} ({locale}) does not say when the next update comes.")
 
 
-def _spellings(moment: datetime, brief: Brief) -> tuple[str, ...]:
+def _spelt(moment: datetime, brief: Brief) -> re.Pattern[str]:
+    """Its time of day in our zone: 20:00, 20 h 00, 8 pm."""
     local = moment.astimezone(ZoneInfo(brief.organisation.zone))
-    return (f"{local:%H:%M}", f"{local.hour} h {local.minute:02d}")
+    minute, half = f"{local.minute:02d}", "ap"[local.hour >= 12]
+    past = f"[:.]{minute}" if local.minute else "(?:[:.]00)?"
+    ways = [
+        rf"0?{local.hour}(?:[:.]{minute}|\s?h\s?{minute})",
+        rf"{local.hour % 12 or 12}{past}\s?{half}\.?m",
+        _NAMED.get((local.hour, local.minute), ""),
+        "" if local.minute else rf"{local.hour}\s?h",
+    ]
+    return re.compile(rf"(?<![\w:.])(?:{'|'.join(filter(None, ways))})(?!\w)", re.IGNORECASE)
 
 
 _INFORMS = frozenset(("email", "sms", "social", "chat", "page", "banner"))
@@ -111,6 +121,10 @@ def zones(passage: Passage, case: Case) -> Iterable[Hit]:
         for found in _CLOCK.finditer(sentence.text):
             if not _zoned(sentence.text[found.end() :], case.brief) and not _opening_hours(sentence, passage):
                 yield Hit(passage, sentence.line, found[0])
+    for sentence, found in sentences(passage, "clock_in_words"):
+        every_day = says(sentence.text, "recurrent", passage.language)
+        if not every_day and not _zoned(sentence.text[found.end() :], case.brief):
+            yield Hit(passage, sentence.line, found[0])
 
 
 def _zoned(after: str, brief: Brief) -> bool:

@@ -14,6 +14,7 @@ _LOUD = re.compile(r"(?<![\w/.-])[A-ZÀ-Þ]{4,}(?:'[A-Z]+)?(?![\w/-]|\.[a-z])")
 _ACRONYMS = frozenset(
     ("ACAS", "BACS", "CIFAS", "CNIL", "COVID", "GDPR", "HMRC", "HTTPS", "IBAN", "NCSC", "OFCOM", "RGPD", "SEPA", "STOP")
 )  # fmt: skip
+_SPACED = re.compile(r"(?<!\w)(?:[A-ZÀ-Þ] ){3,}[A-ZÀ-Þ](?!\w)")
 _SHOUTED = re.compile(r"!{2,}|\?!|!\?")
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf]")
 
@@ -30,7 +31,7 @@ def shouting(passage: Passage, case: Case) -> Iterable[Hit]:
     severe = case.brief.severity in (Severity.LIFE_SAFETY, Severity.CRITICAL)
     for number, line in enumerate(passage.lines, start=1):
         loud = [found[0] for found in _LOUD.finditer(line) if not _known(found[0], case, passage)]
-        loud += [found[0] for found in _SHOUTED.finditer(line)]
+        loud += [found[0] for found in (*_SPACED.finditer(line), *_SHOUTED.finditer(line))]
         loud += [found[0] for found in _EMOJI.finditer(line) if severe]
         yield from (Hit(passage, number, words) for words in loud)
 
