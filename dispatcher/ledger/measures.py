@@ -22,9 +22,9 @@ def reach(
         f"SELECT count(*) AS everyone, count(r.{column}) AS addressed FROM recipient r WHERE r.version_id = :v",
         v=version_id,
     )
-    spared, values = _spared(tx, channel, scopes, sparing)
+    spared, joins, values = _spared(tx, [channel], scopes, sparing)
     suppressed = tx.scalar(
-        f"SELECT count(*) FROM recipient r WHERE r.version_id = :v AND r.{column} IS NOT NULL AND {spared}",
+        f"SELECT count(*) FROM recipient r {joins} WHERE r.version_id = :v AND r.{column} IS NOT NULL AND {spared[0]}",
         v=version_id, **values,
     )  # fmt: skip
     everyone, addressed = (row.everyone, row.addressed) if row is not None else (0, 0)
@@ -35,15 +35,14 @@ def people(
     tx: Tx, version_id: int, channels: Sequence[Channel], scopes: Sequence[str], sparing: Sparing = EVERYBODY
 ) -> int:
     """Distinct people whom at least one of the channels may reach."""
-    tests: list[str] = []
-    values: Values = {}
-    for channel in channels:
-        spared, more = _spared(tx, channel, scopes, sparing)
-        tests.append(f"(r.{ADDRESS[channel]} IS NOT NULL AND NOT {spared})")
-        values |= more
-    if not tests:
+    if not channels:
         return 0
-    sql = f"SELECT count(*) FROM recipient r WHERE r.version_id = :v AND ({' OR '.join(tests)})"
+    spared, joins, values = _spared(tx, channels, scopes, sparing)
+    tests = [
+        f"(r.{ADDRESS[channel]} IS NOT NULL AND NOT {gets_nothing})"
+        for channel, gets_nothing in zip(channels, spared, strict=True)
+    ]
+    sql = f"SELECT count(*) FROM recipient r {joins} WHERE r.version_id = :v AND ({' OR '.join(tests)})"
     return int(tx.scalar(sql, v=version_id, **values) or 0)
 
 
@@ -170,9 +169,20 @@ def _path(tx: Tx, name: str) -> str:
     return f'$."{name}"' if tx.is_sqlite else name
 
 
-def _spared(tx: Tx, channel: Channel, scopes: Sequence[str], sparing: Sparing) -> tuple[str, Values]:
-    """Whether recipient `r`, who has an address there, gets nothing."""
-    addresses, values = left_out(channel, scopes, sparing)
-    lacking, field = lacks_consent(tx, sparing)
-    within = f"r.{ADDRESS[channel]} IN (SELECT address FROM ({addresses}) spared)"
-    return f"({within} OR {lacking})", values | field
+def _spared(
+    tx: Tx, channels: Sequence[Channel], scopes: Sequence[str], sparing: Sparing
+) -> tuple[list[str], str, Values]:
+    """For each channel whether recipient `r`, who has an address there, gets nothing; the joins that it needs.
+
+    Joined, as in the plan: PostgreSQL would read a long list of addresses once for each recipient if it were asked
+    whether one is in it.
+    """
+    lacking, values = lacks_consent(tx, sparing)
+    joins = []
+    for channel in channels:
+        column = ADDRESS[channel]
+        addresses, more = left_out(channel, scopes, sparing)
+        joins.append(f"LEFT JOIN ({addresses}) no_{column} ON no_{column}.address = r.{column}")
+        values |= more
+    tests = [f"(no_{ADDRESS[channel]}.address IS NOT NULL OR {lacking})" for channel in channels]
+    return tests, " ".join(joins), values

@@ -24,13 +24,14 @@ Values = dict[str, Any]
 class Sparing:
     """What holds besides suppressions.
 
-    `consent` is the field that must say yes, empty where nobody is asked. Who had `most` promotional messages since
-    `most_since` (ms) by others than the broadcast `but` gets no further one; 0 is no such limit.
+    `consent` is the field that must say yes, empty where nobody is asked. Who had `most` promotional messages of this
+    `mode` since `most_since` (ms) by others than the broadcast `but` gets no further one; 0 is no such limit.
     """
 
     consent: str = ""
     most: int = 0
     most_since: int = 0
+    mode: str = ""
     but: int = 0
 
 
@@ -61,7 +62,8 @@ def left_out(channel: Channel, scopes: Sequence[str], sparing: Sparing) -> tuple
     if not sparing.most:
         return suppressed, values
     both = f"SELECT address, min(reason) AS reason FROM ({suppressed} UNION ALL {_often(mark)}) x GROUP BY address"
-    return both, values | {"often": OFTEN, "most": sparing.most, "most_since": sparing.most_since, "but": sparing.but}
+    limit = {"most": sparing.most, "most_since": sparing.most_since, "mode": sparing.mode, "but": sparing.but}
+    return both, values | {"often": OFTEN} | limit
 
 
 def _often(column: str) -> str:
@@ -70,6 +72,7 @@ def _often(column: str) -> str:
         f" JOIN batch b ON b.broadcast_id = o.id AND b.channel = :{column}_channel"
         f" JOIN delivery d ON d.broadcast_id = o.id AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
         " JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = d.rid"
-        " WHERE o.purpose = 'promotional' AND o.release_at >= :most_since AND o.id <> :but AND d.state IN (3, 4, 5, 6)"
+        " WHERE o.purpose = 'promotional' AND o.mode = :mode AND o.release_at >= :most_since AND o.id <> :but"
+        " AND d.state IN (3, 4, 5, 6)"
         f" GROUP BY r.{column} HAVING count(*) >= :most"
     )

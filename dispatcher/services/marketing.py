@@ -42,15 +42,17 @@ def scopes(purpose: Purpose) -> list[str]:
 def sparing(ctx: Context, tx: Tx, broadcast: Broadcast) -> Sparing:
     """Who gets nothing besides those who are suppressed: of promotion, whoever has not agreed or had enough lately.
 
-    In a drill nobody real is told, so an audience that does not know of consent at all serves it.
+    In a drill nobody real is told, so an audience that does not know of consent at all serves it, and a drill is never
+    too much for anybody. Whoever got wrong words gets their correction, however much they had.
     """
     if broadcast.purpose is not Purpose.PROMOTIONAL:
         return EVERYBODY
     dispatch = ctx.settings.dispatch
+    most = 0 if broadcast.relation == "correction" else dispatch.promotional_most
     since = to_ms(ctx.clock.now() - timedelta(days=dispatch.promotional_days))
     asked = broadcast.mode is Mode.LIVE or _knows_consent(ctx, tx, broadcast)
     consent = ctx.settings.marketing.consent_column if asked else ""
-    return Sparing(consent, dispatch.promotional_most, since, but=broadcast.id)
+    return Sparing(consent, most, since, mode=broadcast.mode, but=broadcast.id)
 
 
 def _knows_consent(ctx: Context, tx: Tx, broadcast: Broadcast) -> bool:

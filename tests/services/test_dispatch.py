@@ -374,7 +374,7 @@ def test_who_had_enough_promotion_lately_is_left_out_with_the_reason(world):
     world.vendors["mail"].script.append([Accepted("m"), Rejected("no"), Accepted("m"), Accepted("m")])
     world.drain("email")
     with world.ctx.ledger.write() as tx:
-        enough = Sparing(most=2, most_since=to_ms(world.clock.now()) - 1000)
+        enough = Sparing(most=2, most_since=to_ms(world.clock.now()) - 1000, mode="drill")
         group = planning.Group(Channel.EMAIL, 1, ("en", None), sparing=enough)
         planning.expand(tx, 99, 1, ["all", "promotional"], group, 0)
         rows = tx.all("SELECT state, reason FROM delivery WHERE broadcast_id = 99 ORDER BY seq")

@@ -10,6 +10,7 @@ from dispatcher.services import (
     checking,
     control,
     exporting,
+    followups,
     incidents,
     marketing,
     previewing,
@@ -115,21 +116,43 @@ def test_previews_show_none_of_those_who_get_nothing(desk):
 
 
 def test_who_has_agreed_but_had_enough_lately_is_counted_out_beforehand(desk):
-    made = approved(desk)
+    sent(desk, approved(desk))
+    desk.listed("agreed", 7, number=2, fields='{"consent":"yes"}', names=("consent",))
+    told_again(desk, desk.ctx.settings.dispatch.promotional_most - 1)
+    looked = checking.check(desk.ctx, desk.draft(VOUCHER, audience="agreed").ref)
+    assert (looked.audience_size, looked.channels["email"].suppressed) == (2, 5)
+
+
+def sent(desk, made):
     send(desk, made)
     desk.clock.pass_by(60)
     ticking.tick(desk.ctx)
     desk.drain("email")
-    desk.listed("agreed", 7, number=2, fields='{"consent":"yes"}', names=("consent",))
-    most = desk.ctx.settings.dispatch.promotional_most
-    for _ in range(most - 1):
-        again = desk.broadcast(["email"], {"email": ["mail"]}, version=made.audience_version_id, mode="live")
+    return made
+
+
+def told_again(desk, times, mode="live"):
+    """So many more promotional messages to the five who agreed."""
+    for _ in range(times):
+        again = desk.broadcast(["email"], {"email": ["mail"]}, version=2, mode=mode)
         with desk.ctx.ledger.write() as tx:
             tx.change("UPDATE broadcast SET purpose = 'promotional' WHERE id = :b", b=again)
         desk.release(again)
         desk.drain("email")
-    looked = checking.check(desk.ctx, desk.draft(VOUCHER, audience="agreed").ref)
-    assert (looked.audience_size, looked.channels["email"].suppressed) == (2, 5)
+
+
+def test_a_drill_of_promotion_is_never_too_much_for_those_whom_it_did_not_reach(desk):
+    told_again(desk, desk.ctx.settings.dispatch.promotional_most, mode="drill")
+    assert checking.check(desk.ctx, desk.draft(VOUCHER, audience="agreed").ref).audience_size == 5
+    rehearsed = checking.check(desk.ctx, desk.draft(VOUCHER, audience="agreed", mode=Mode.DRILL).ref)
+    assert rehearsed.audience_size == 0
+
+
+def test_who_had_enough_still_gets_the_correction_of_what_they_were_promised(desk):
+    wrong = sent(desk, approved(desk))
+    told_again(desk, desk.ctx.settings.dispatch.promotional_most)
+    made = followups.correct(desk.ctx, desk.ana, wrong.ref, template=VOUCHER)
+    assert checking.check(desk.ctx, made.ref).audience_size == 5
 
 
 def test_consent_is_counted_alike_on_both_databases(tmp_path, database_url):
