@@ -23,6 +23,7 @@ from dispatcher.services import (
     frequency,
     marketing,
     measuring,
+    novelty,
     readership,
     retracted,
     source,
@@ -178,6 +179,7 @@ def _standing(ctx: Context, tx: Tx, broadcast: Broadcast) -> list[Finding]:
     findings += frequency.findings(ctx, tx, broadcast)
     findings += retracted.findings(ctx, tx, broadcast)
     findings += told_promise.findings(ctx, tx, broadcast)
+    findings += novelty.findings(ctx, tx, broadcast)
     since = to_ms(ctx.clock.now() - SAME_AGAIN)
     if same := measures.sent_lately(tx, broadcast.id, since):
         findings.append(
