@@ -14,7 +14,10 @@ from dispatcher.errors import DispatcherError, UsageError
 from dispatcher.model.states import BroadcastState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dispatcher.model.broadcast import Broadcast
+    from dispatcher.model.fact import Fact
     from dispatcher.model.person import Person
 
 _STEPS = {
@@ -69,20 +72,25 @@ def _list(session: Session, waiting: "list[Broadcast]") -> None:
     say(session, f"A digit to read one, any other key to look again, {QUIT} to leave.")
 
 
-def _doubtful(session: Session, one: "Broadcast") -> str:
-    """Names of facts that nobody has confirmed."""
+def _doubtful(session: Session, one: "Broadcast") -> "list[Fact]":
+    """Facts that nobody has confirmed; whoever approves has no say in them."""
     from dispatcher.services import facts
 
-    if one.incident_id is None:
-        return ""
-    return ", ".join(dict.fromkeys(fact.name for fact in facts.believed(session.ctx, f"INC-{one.incident_id}")))
+    if one.incident_id is None or _STEPS[one.state] != "submit":
+        return []
+    return facts.believed(session.ctx, f"INC-{one.incident_id}")
 
 
-def _confirm(session: Session, actor: "Person", one: "Broadcast") -> None:
+def _names(found: "Sequence[Fact]") -> str:
+    return ", ".join(dict.fromkeys(fact.name for fact in found))
+
+
+def _confirm(session: Session, actor: "Person", one: "Broadcast", seen: "Sequence[Fact]") -> None:
+    """Only what was read: a tool may have told something else while somebody thought about it."""
     from dispatcher.services import facts
 
-    sure = facts.confirm(session.ctx, actor, f"INC-{one.incident_id}")
-    say(session, f"Confirmed: {', '.join(dict.fromkeys(fact.name for fact in sure))}.\n")
+    sure = facts.confirm(session.ctx, actor, f"INC-{one.incident_id}", seen=seen)
+    say(session, f"Confirmed: {_names(sure) or 'nothing, as it has changed'}.\n")
 
 
 def _one(session: Session, actor: "Person", one: "Broadcast") -> None:
@@ -90,21 +98,21 @@ def _one(session: Session, actor: "Person", one: "Broadcast") -> None:
     from dispatcher.services import approval, checking
 
     try:
+        doubtful = _doubtful(session, one)
         _, _, said = checking.renditions_now(session.ctx, one.ref)
         say(session, f"{label(session, one.mode, one.ref)}\n{one.ref} {printable(one.title)}")
         for rendition in said:
             text = rendition.parts.get("text") or "\n".join(rendition.posts)
             say(session, f"\n{rendition.channel} ({rendition.locale})\n{printable(text, lines=True)}")
         step = _STEPS[one.state]
-        doubtful = _doubtful(session, one) if step == "submit" else ""
         if doubtful:
-            say(session, f"\nOnly believed: {doubtful}. {CONFIRM} to confirm it as {actor.name}.")
+            say(session, f"\nOnly believed: {_names(doubtful)}. {CONFIRM} to confirm it as {actor.name}.")
         if step == "approve":
             tell_promises(session, one.ref)
         say(session, f"\n{YES} to {step} it as {actor.name}, any other key to go back.")
         key = _key()
         if key == CONFIRM and doubtful:
-            _confirm(session, actor, one)
+            _confirm(session, actor, one, doubtful)
             return _one(session, actor, one)
         if key != YES:
             return None

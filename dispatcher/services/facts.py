@@ -78,9 +78,14 @@ def set_facts(
     return facts
 
 
-def confirm(ctx: Context, actor: Person, ref: str, names: Collection[str] = ()) -> list[Fact]:
+def confirm(
+    ctx: Context, actor: Person, ref: str, names: Collection[str] = (), *, seen: Collection[Fact] | None = None
+) -> list[Fact]:
     """A person stands in for what was only believed, such as what a machine told: the same values, confirmed. Without
-    names all that is believed; a name that stands for nothing believed is refused."""
+    names all that is believed; a name that stands for nothing believed is refused.
+
+    `seen` is what the person was shown: what a machine has told since then stays believed.
+    """
     require(actor, Right.INCIDENT)
     now = ctx.clock.now()
     with ctx.ledger.write() as tx:
@@ -91,7 +96,7 @@ def confirm(ctx: Context, actor: Person, ref: str, names: Collection[str] = ()) 
         sure = [
             replace(fact, state=FactState.CONFIRMED, source=fact.source or actor.name, set_by=actor.name, set_at=now)
             for fact in believed
-            if not names or fact.name in names
+            if (not names or fact.name in names) and (seen is None or fact in seen)
         ]
         if sure:
             _put(tx, ctx, actor, incident, sure, "facts confirmed")

@@ -68,3 +68,29 @@ def test_without_a_terminal_it_says_so(staffed, monkeypatch):
     assert refused.code == 2
     assert "no terminal" in refused.err
     assert "broadcast submit" in refused.err
+
+
+def test_a_key_confirms_what_was_read_not_what_a_tool_told_while_it_was(drafted, monkeypatch):
+    def told(words):
+        drafted("fact", "set", "INC-1", f"problem={words}", "--state", "believed", "--source", "pager", "--as", "Ana")
+
+    def press():
+        key = waiting.pop(0)
+        if key == "c" and len(waiting) == 2:
+            told("Nobody can sign in.")
+        return key
+
+    told("Some cannot sign in.")
+    waiting = list("1cnq")
+    monkeypatch.setattr(click, "getchar", press)
+    looked = drafted("desk", "--as", "Ana")
+    assert "Confirmed: nothing, as it has changed." in looked.err
+    assert _problem(drafted) == ("believed", "Nobody can sign in.")
+    waiting = list("1cnnq")
+    assert "Confirmed: problem." in drafted("desk", "--as", "Ana").err
+    assert _problem(drafted) == ("confirmed", "Nobody can sign in.")
+
+
+def _problem(run):
+    [fact] = run("fact", "list", "INC-1", "--name", "problem", "--json").json["facts"]
+    return fact["state"], fact["value"]
