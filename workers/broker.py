@@ -8,7 +8,7 @@ from kombu.transport import redis, virtual
 
 
 class FreeHands(redis.QoS):  # type: ignore[misc]
-    """An acknowledgement that the broker did not hear frees the hand all the same.
+    """An acknowledgement that the broker did not hear or refused, its disk being full, frees the hand all the same.
 
     kombu would count the message as being worked on for ever, and a worker with as many of them as it has hands asks
     for no more work: it never learns that the broker is gone, nor that it is back. The broker rings again for such a
@@ -16,10 +16,10 @@ class FreeHands(redis.QoS):  # type: ignore[misc]
     """
 
     def ack(self, delivery_tag: str) -> None:
-        """As kombu's; raises what the broker's connection raises."""
+        """As kombu's; raises what the broker or the way to it raises."""
         try:
             super().ack(delivery_tag)
-        except self.channel.connection_errors:
+        except Exception:
             virtual.QoS.ack(self, delivery_tag)
             raise
 
