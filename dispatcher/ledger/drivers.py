@@ -101,7 +101,9 @@ class SQLite:
         connection.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     def commit(self, connection: Any) -> None:
-        """A statement that failed undid itself alone."""
+        """A statement that failed undid itself alone; where the disk was full or broken, perhaps the whole."""
+        if not connection.in_transaction:
+            raise self.module.InternalError("the transaction was undone before its end")
         connection.commit()
 
     def is_lost(self, connection: Any) -> bool:

@@ -97,6 +97,27 @@ def test_an_error_that_somebody_swallowed_is_no_silent_rollback(postgres_url):
     ledger.close()
 
 
+def test_a_whole_that_a_full_disk_has_undone_is_not_taken_for_kept(tmp_path):
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    with ledger.write() as tx:
+        tx.change("CREATE TABLE kept (id BIGINT, words TEXT)")
+        tx.change("INSERT INTO kept VALUES (1, 'before')")
+        tx.change("CREATE TRIGGER full BEFORE INSERT ON kept WHEN NEW.id = 3 BEGIN SELECT RAISE(ROLLBACK, 'full'); END")
+
+    def work():
+        with ledger.write() as tx:
+            tx.change("INSERT INTO kept VALUES (2, 'undone')")
+            with contextlib.suppress(ledger.driver.module.Error):
+                tx.change("INSERT INTO kept VALUES (3, 'undoes all')")
+
+    with pytest.raises(LedgerFault) as told:
+        work()
+    assert not told.value.transient
+    with ledger.read() as tx:
+        assert [row.id for row in tx.all("SELECT id FROM kept")] == [1]
+    ledger.close()
+
+
 def test_a_reader_sees_one_snapshot_and_cannot_write_on_postgresql(ledger):
     with ledger.read() as tx:
         before = tx.scalar("SELECT count(*) FROM thing")
