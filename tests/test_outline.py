@@ -75,10 +75,11 @@ def test_an_account_stays_here_only_by_its_address(site, tmp_path):
     env = site(
         f"work_dir = '{tmp_path}/work'\nmode = 'drill'\n[providers.sendgrid]\nbase_url = 'http://127.0.0.1:9'\n"
         "api_key = 'SG.test'\nsender = 'news@example.com'\n[providers.twilio]\naccount_sid = 'x'\n"
+        "[providers.x]\nbase_url = 'http://[::1'\n"
     )
     ctx = bootstrap.look(outline({}, env), lambda: Settings.load(env=env))
-    looked = [ctx.stays_here(name) for name in ("sendgrid", "twilio", "nobody")]
-    assert looked == [True, False, False]
+    looked = [ctx.stays_here(name) for name in ("sendgrid", "twilio", "x", "nobody")]
+    assert looked == [True, False, False, False]
     assert "sendgrid" in ctx.accounts
-    assert [ctx.stays_here(name) for name in ("sendgrid", "twilio", "nobody")] == looked
+    assert [ctx.stays_here(name) for name in ("sendgrid", "twilio", "x", "nobody")] == looked
     ctx.ledger.close()

@@ -64,7 +64,7 @@ class Catalogue:
 
     def __init__(self, roots: Sequence[Path]) -> None:
         self._roots = tuple(root / "messages" for root in roots if (root / "messages").is_dir())
-        self._kept: dict[tuple[Path, object], tuple[tuple[int, int, int], Any]] = {}
+        self._kept: dict[tuple[Path, object], tuple[tuple[int, ...], Any]] = {}
 
     def ids(self) -> list[str]:
         """Names of all templates, in order."""
@@ -115,7 +115,7 @@ class Catalogue:
     def _readable(self, template_id: str) -> Template | None:
         try:
             return self.get(template_id)
-        except TemplateError:
+        except (OSError, TemplateError):
             return None
 
     def _profile(self, folder: Path) -> Profile | None:
@@ -127,7 +127,7 @@ class Catalogue:
     def _file(self, path: Path, read: Callable[[Path], T]) -> T:
         """What `read` makes of it, kept for as long as the file stays as it is; nobody may change what is returned."""
         told = path.stat()
-        version = (told.st_mtime_ns, told.st_size, told.st_ino)
+        version = (told.st_mtime_ns, told.st_ctime_ns, told.st_size, told.st_ino)  # copies may keep the time of change
         known = self._kept.get((path, read))
         if known is None or known[0] != version:
             known = self._kept[path, read] = (version, read(path))

@@ -1,6 +1,7 @@
 """The catalogue: shipped and own templates, and what is said of broken ones."""
 
 import dataclasses
+import os
 import shutil
 
 import pytest
@@ -122,6 +123,25 @@ def test_a_broken_template_is_nobody_elses_concern(own):
     assert both.profiles() == {name: one for name, one in profiles.items() if name != "holding-statement"}
     assert both.vocabulary().keys() <= names.keys()
     assert both.get("outage-update").id == "outage-update"
+
+
+def test_a_template_whose_file_cannot_be_read_is_nobody_elses_concern_either(own):
+    folder, both = own
+    (folder / "sms.txt").unlink()
+    (folder / "sms.txt").symlink_to("/proc/self/mem")  # there, and no read of it succeeds, whoever asks
+    assert both.unreadable() == ["holding-statement"]
+    assert "problem" in both.vocabulary()
+
+
+def test_words_copied_over_others_with_their_size_and_time_are_seen(own):
+    folder, both = own
+    path = folder / "sms.txt"
+    words, told = both.get("holding-statement").sources["sms.txt"], path.stat()
+    path.write_text(words.swapcase())
+    while path.stat().st_ctime_ns == told.st_ctime_ns or path.stat().st_mtime_ns != told.st_mtime_ns:
+        os.utime(path, ns=(told.st_atime_ns, told.st_mtime_ns))  # file systems count time in ticks of milliseconds
+    assert path.stat().st_size == told.st_size
+    assert both.get("holding-statement").sources["sms.txt"] == words.swapcase()
 
 
 def test_a_kind_of_message_that_changes_on_disk_is_seen(own):
