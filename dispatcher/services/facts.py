@@ -247,6 +247,7 @@ def _tells(ctx: Context, broadcast: Broadcast, fact: Fact) -> bool:
         return False
     if any(name == fact.name for name, _, _ in broadcast.facts):
         return False
-    if broadcast.template_id not in ctx.catalogue.ids():
+    try:
+        return ctx.catalogue.get(broadcast.template_id).spec(fact.name) is not None
+    except (NotFound, TemplateError):  # gone, or broken since: it may well state it
         return True
-    return ctx.catalogue.get(broadcast.template_id).spec(fact.name) is not None

@@ -3,20 +3,18 @@
 from collections.abc import Iterable
 
 from dispatcher.compose.facts import read_facts
-from dispatcher.errors import TemplateError
+from dispatcher.errors import NotFound, TemplateError
 from dispatcher.ledger import incidents
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast
-from dispatcher.model.fact import Fact
+from dispatcher.model.fact import Fact, FactSpec
 from dispatcher.model.kinds import FactState
 from dispatcher.services.context import Context
 
 
 def of(ctx: Context, broadcast: Broadcast) -> list[Fact]:
     """Each by name and language. What cannot be read states nothing; its check says so."""
-    if broadcast.template_id not in ctx.catalogue.ids():
-        return []
-    specs, found = ctx.catalogue.get(broadcast.template_id).facts, []
+    specs, found = list(_specs(ctx, broadcast)), []
     for name, locale, value in broadcast.facts:
         try:
             found += read_facts(
@@ -26,6 +24,14 @@ def of(ctx: Context, broadcast: Broadcast) -> list[Fact]:
         except TemplateError:
             continue
     return found
+
+
+def _specs(ctx: Context, broadcast: Broadcast) -> Iterable[FactSpec]:
+    """Its template's; where that is gone or broken since, those of all the others: a name has one kind everywhere."""
+    try:
+        return ctx.catalogue.get(broadcast.template_id).facts
+    except (NotFound, TemplateError):
+        return ctx.catalogue.vocabulary().values()
 
 
 def state(ctx: Context, broadcast: Broadcast, facts: Iterable[Fact]) -> bool:
