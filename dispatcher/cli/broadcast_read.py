@@ -28,6 +28,13 @@ def look(session: Session, ref: str | None) -> None:
     show(session, view, lambda: view_words(view))
 
 
+@click.command("list", cls=Verb)
+@pass_session
+def list_recent(session: Session) -> None:
+    """The newest broadcasts, and what still waits for a review."""
+    _show_recent(session)
+
+
 def _show_recent(session: Session) -> None:
     from dispatcher.services import accounting, sign_off
 
@@ -124,4 +131,4 @@ def report(session: Session, ref: str, into: Path, look_at: bool) -> None:
         click.launch(path.resolve().as_uri())
 
 
-VERBS: tuple[Any, ...] = (look, missed, report)
+VERBS: tuple[Any, ...] = (list_recent, look, missed, report)

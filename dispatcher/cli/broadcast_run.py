@@ -75,7 +75,7 @@ def _announce(session: Session, view: View, moment: datetime | None, zone: str) 
         [f"{name} {number(terms['planned'] - terms['suppressed'])}" for name, terms in view["channels"].items()]
     )
     whom = f"To {number(view['release_size'])} people"
-    own = f"{channels}; left out {number(view['total']['suppressed'])}"
+    own = f"{channels}; suppressed {number(view['total']['suppressed'])}"
     say(session, f"{whom} in all waves together; {view['ref']}: {own}" if view["waves"] else f"{whom}: {own}")
     if view["waves"]:
         say(session, f"In waves: {', then '.join(wave['name'] for wave in view['waves'])}")

@@ -91,7 +91,7 @@ def retract(session: Session, ref: str, name: str, reason: str) -> None:
     if told_by:
         say(session, f"! {join_words(told_by)} told it: each needs a correction.")
     for one in drafts:
-        say(session, f"Drafted {one}, for those whom it reached. Next: dispatcher broadcast edit {one} --fact ...")
+        say(session, f"Drafted {one}, for those whom it reached. What it still needs: dispatcher broadcast check {one}")
     if would:
         say(session, f"! {join_words(would)} would tell it: edit or reject.")
     plain = {

@@ -267,7 +267,11 @@ def promise(session: Session, ref: str, time: str, circle: str, every: str | Non
         raise UsageError("No time was named.", mend="Like 18:30 or 'in 30m'.")
     span = read_span(every) if every else None
     made = incidents.promise(session.ctx, _acting_on(session, ref), ref, at, circle=Circle(circle), every=span)
-    words = f"{made.ref}: the next word to {circle} by {told(at, session.settings.organisation.time_zone)}"
+    zone = session.settings.organisation.time_zone
+    if latest := incidents.beyond_cadence(session.ctx, ref, at, Circle(circle)):
+        longer = f'dispatcher incident promise {made.ref} "{time}" --to {circle} --every SPAN'
+        say(session, f"! The cadence allows {told(latest, zone)} at the latest; to announce a longer silence: {longer}")
+    words = f"{made.ref}: the next word to {circle} by {told(at, zone)}"
     show(session, as_dict(made) | {"circle": circle, "promised_at": at}, words)
 
 

@@ -12,6 +12,7 @@ from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast, Fallback, Plan, broadcast_id
 from dispatcher.model.clock import to_ms
 from dispatcher.model.fact import FactKey
+from dispatcher.model.incident import incident_ref
 from dispatcher.model.kinds import Channel, Mode, Policy, Severity
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState
@@ -131,15 +132,23 @@ def _kept(found: Broadcast, without: Collection[FactKey]) -> dict[FactKey, objec
     for name, locale in without:
         gone = [key for key in own if key[0] == name and locale in (None, key[1])]
         if not gone:
-            called = f"{name}@{locale}" if locale else name
-            raise Refused(
-                f"{found.ref} was not given the fact {called}.",
-                why="What comes from the fact sheet of its incident is taken back there.",
-                mend="dispatcher fact retract INCIDENT NAME --reason WHY",
-                code="E-FACT",
-            )
+            raise _not_given(found, f"{name}@{locale}" if locale else name)
         own = {key: value for key, value in own.items() if key not in gone}
     return own
+
+
+def _not_given(found: Broadcast, called: str) -> Refused:
+    given = ", ".join(sorted({name for name, _, _ in found.facts})) or "none"
+    mend = [f"dispatcher broadcast edit {found.ref} --without-fact NAME"]
+    if found.incident_id is not None:
+        name = called.partition("@")[0]
+        mend.append(f"dispatcher fact retract {incident_ref(found.incident_id)} {name} --reason WHY")
+    return Refused(
+        f"{found.ref} was not given the fact {called}.",
+        why=f"Its own facts: {given}. What comes from the fact sheet of its incident is taken back there.",
+        mend=mend,
+        code="E-FACT",
+    )
 
 
 def _same(made: Broadcast, wanted: Draft) -> Broadcast:

@@ -6,8 +6,8 @@ first one.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from zoneinfo import ZoneInfo
 
+from dispatcher.compose.printing import Moment, Printer
 from dispatcher.errors import AudienceError, Refused
 from dispatcher.ledger import broadcasts, controls, derived, superseding
 from dispatcher.ledger.audiences import AudienceVersion
@@ -176,14 +176,18 @@ def _correcting(ctx: Context, origin: Broadcast) -> str:
 
 
 def _mention(ctx: Context, origin: Broadcast, words: Template) -> dict[FactKey, object]:
-    """Which message is meant, in our own language, where the template wants to know."""
+    """Which message is meant, in each language that the template speaks, where it wants to know."""
     if words.spec("original") is None or origin.release_at is None:
         return {}
     told = ctx.settings.organisation
-    if not told.locale.startswith("en"):
-        return {}
-    day = origin.release_at.astimezone(ZoneInfo(told.time_zone)).strftime("%d %B %Y").lstrip("0")
-    return {("original", None): f"our message {origin.code} of {day}"}
+    own = told.locale.split("-")[0]
+    said: dict[FactKey, object] = {}
+    for language, phrases in words.words.items():
+        if "our_message" in phrases:
+            day = Moment(origin.release_at.isoformat(), Printer(language, told.time_zone, phrases)).date
+            locale = None if language == own else language
+            said["original", locale] = phrases["our_message"].format(code=origin.code, day=day)
+    return said
 
 
 def hold_in(ctx: Context, tx: Tx, actor: Person, origin: Broadcast) -> None:

@@ -176,6 +176,13 @@ def promise(
         return incidents.get(tx, incident.id)
 
 
+def beyond_cadence(ctx: Context, ref: str, at: datetime, circle: Circle) -> datetime | None:
+    """The last moment that the cadence allows, if a promise for `at` is later: a message that told it is refused."""
+    with ctx.ledger.read() as tx:
+        latest = promises.terms(ctx, tx, incidents.by_ref(tx, ref), circle).latest
+    return latest if latest is not None and at > latest + timedelta(minutes=1) else None
+
+
 def duty(
     ctx: Context, actor: Person, ref: str, name: str, *, since: datetime | None = None, done: str = ""
 ) -> Incident:

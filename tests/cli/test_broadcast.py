@@ -17,6 +17,7 @@ def test_a_draft_prints_its_reference_and_nothing_else(drafted):
     view = show(drafted)
     assert (view["ref"], view["state"], view["mode"]) == ("B-1", "draft", "drill")
     listed = drafted("broadcast", "show").out
+    assert drafted("broadcast", "list").out == listed
     assert "B-1" in listed
     assert "DRILL" in listed
 
@@ -118,7 +119,7 @@ def test_after_the_window_undo_is_too_late_and_stop_cancels_the_rest(approved):
 
 def test_a_time_is_said_back_with_its_zone(approved, monkeypatch):
     monkeypatch.setenv("DISPATCHER_ORGANISATION__TIME_ZONE", "Europe/Paris")
-    sent = approved("broadcast", "send", "B-1", "--confirm-audience", 4, "--at", "in 3h", "--as", "Olu")
+    sent = approved("broadcast", "send", "B-1", "--confirm-audience", 4, "--at", "in 10m", "--as", "Olu")
     assert sent.code == 0, sent.err
     assert "UTC)" in sent.err
     assert show(approved)["total"]["pending"] == 7
@@ -283,6 +284,6 @@ def test_a_name_that_the_template_does_not_ask_for_never_gets_into_a_draft(draft
 
 
 def test_show_says_when_what_is_released_leaves(approved):
-    approved("broadcast", "send", "B-1", "--confirm-audience", 4, "--at", "in 3h", "--as", "Olu")
+    approved("broadcast", "send", "B-1", "--confirm-audience", 4, "--at", "in 10m", "--as", "Olu")
     shown = approved("broadcast", "show", "B-1")
     assert f"release_at     {approved('broadcast', 'show', 'B-1', '--json').json['release_at']}" in shown.out

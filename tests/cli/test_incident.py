@@ -32,6 +32,17 @@ def test_a_promise_goes_to_a_circle_and_may_announce_an_interval(staffed):
     assert staffed("incident", "promise", "INC-1", "in 4h", "--to", "aliens", "--as", "Ana").code == 2
 
 
+def test_a_promise_that_no_message_could_tell_is_named_as_such(staffed):
+    staffed("incident", "open", "Orders stopped", "--severity", "major", "--as", "Ana")
+    kept = staffed("incident", "promise", "INC-1", "in 5m", "--as", "Ana")
+    assert (kept.code, kept.err) == (0, "")
+    late = staffed("incident", "promise", "INC-1", "in 3d", "--as", "Ana")
+    assert late.code == 0
+    assert "! The cadence allows" in late.err
+    assert "--every SPAN" in late.err
+    assert staffed("incident", "promise", "INC-1", "in 3d", "--every", "3d", "--as", "Ana").err == ""
+
+
 def test_reminders_are_listed_snoozed_acknowledged_and_handed_over(staffed):
     staffed("incident", "open", "Orders stopped", "--severity", "minor", "--next-update", "in 20m", "--as", "Ana")
     listed = staffed("reminder", "list", "--json", "--incident", "INC-1").json["reminders"]

@@ -69,8 +69,10 @@ def test_the_fact_sheet_speaks_where_a_draft_gave_way(desk):
 @pytest.mark.parametrize("key", [("cause", "de"), ("support", None), ("strange", None)])
 def test_what_a_draft_was_not_given_cannot_be_taken_out(desk, key):
     made = draft(desk)
-    with pytest.raises(Refused, match="was not given the fact"):
+    with pytest.raises(Refused, match="was not given the fact") as refused:
         drafting.edit(desk.ctx, desk.ana, made.ref, {("effect", None): "x"}, without=[key])
+    assert "Its own facts: " in refused.value.why
+    assert f"dispatcher fact retract INC-1 {key[0]} --reason WHY" in refused.value.mend
     assert checking.renditions_now(desk.ctx, made.ref)[0].version == made.version
 
 

@@ -53,7 +53,11 @@ def test_a_correction_holds_what_has_not_left_and_goes_to_exactly_those_reached(
     assert sums(world, made, "sms") == {"held": 6}
     assert accounting.show(world.ctx, made.ref).channels["sms"].reason == followups.HELD_FOR_CORRECTION
     assert who(world, fix) == [("1", None), ("2", None), ("4", None), ("5", None), ("6", None)]
-    assert dict(((n, lang), v) for n, lang, v in fix.facts)["original", None].startswith(f"our message {made.code} of ")
+    named = {language: words for name, language, words in fix.facts if name == "original"}
+    assert named == {
+        None: f"our message {made.code} of 1 March 2026",
+        "fr": f"notre message {made.code} du 1 mars 2026",
+    }
     assert set(fix.plan.channels) == {Channel.EMAIL, Channel.SMS}
 
 

@@ -133,7 +133,7 @@ def fallbacks(case: Case) -> Iterable[Hit]:
 def untranslated(case: Case) -> Iterable[Hit]:
     """Facts in words, printed in a language in which nobody has said them."""
     own = case.brief.organisation.locale.split("-")[0]
-    for passage in {p.locale: p for p in case.passages}.values():
+    for passage in {p.locale: p for p in reversed(case.passages)}.values():
         if passage.language == own:
             continue
         for spec in case.template.facts:
@@ -149,7 +149,8 @@ def _words_of_ours(case: Case, own: str) -> Iterable[Hit]:
     for name in ("never_ask", "contact_hours", "signatory_role"):
         texts = getattr(org, name)
         told = {locale.split("-")[0] for locale in texts}
-        for passage in {p.language: p for p in case.passages if texts.get(org.locale, "\0") in p.text}.values():
+        said = texts.get(org.locale, "\0")
+        for passage in {p.language: p for p in reversed(case.passages) if said in p.text}.values():
             if passage.language != own and passage.language not in told:
                 what = f"organisation.{name} is not given in {passage.language}."
                 mend = f"Say it in the settings: [organisation.{name.replace('never_ask', 'never_ask_in')}]"

@@ -86,7 +86,8 @@ def _by_target(case: Case) -> Iterator[tuple[str, str, list[Passage]]]:
     "L03", Weight.BLOCK, "The next update is promised for a time that cannot be kept.",
     why="A broken promise costs more trust than the outage.",
     mend="Promise a time that is ahead and within the cadence, or announce a longer silence first: "
-    "dispatcher incident promise REF TIME; for one message alone: dispatcher broadcast edit REF --next-update TIME",
+    "dispatcher incident promise REF TIME --every SPAN; "
+    "for one message alone: dispatcher broadcast edit REF --next-update TIME",
     source="PagerDuty, stakeholder communications: promise a maximum",
 )  # fmt: skip
 def promise_in_time(case: Case) -> Iterable[Hit]:
