@@ -248,6 +248,15 @@ def put_off(tx: Tx, numbers: Iterable[int], until: int) -> None:
         tx.change("UPDATE reminder SET told_at = NULL, due_at = :until WHERE id = :id", id=number, until=until)
 
 
+def wake(tx: Tx, incident_id: int) -> None:
+    """Reminders about an incident that were put off come when they were planned for, or now."""
+    tx.change(
+        "UPDATE reminder SET due_at = planned_at WHERE told_at IS NULL AND dropped_at IS NULL AND due_at > planned_at"
+        " AND promise_id IN (SELECT id FROM promise WHERE incident_id = :i AND settled_at IS NULL)",
+        i=incident_id,
+    )
+
+
 def hold_back(tx: Tx, promise_id: int, until: int) -> int:
     """Waiting reminders of a promise come no sooner than `until`; how many that moved."""
     return tx.change(

@@ -16,7 +16,7 @@ from dispatcher.model.person import Person
 from dispatcher.model.promise import Circle, Promise
 from dispatcher.model.states import BroadcastState
 from dispatcher.people import Right, door_of, require
-from dispatcher.services import promises
+from dispatcher.services import promises, quiet
 from dispatcher.services.context import Context
 from dispatcher.services.kept import Tally, tally
 
@@ -153,6 +153,8 @@ def update(ctx: Context, actor: Person, ref: str, change: Change) -> Incident:
             promises.resolved(ctx, tx, changed)
         if "visibility" in values or "severity" in values:
             promises.begin(ctx, tx, changed)
+        if quiet.apply(ctx, incident) and not quiet.apply(ctx, changed):
+            promise_rows.wake(tx, incident.id)
         return incidents.get(tx, incident.id)
 
 

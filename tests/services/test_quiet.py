@@ -8,7 +8,7 @@ from dispatcher.errors import ConfigurationError
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Severity
 from dispatcher.services import incidents, quiet, reminders
-from dispatcher.services.incidents import Opening
+from dispatcher.services.incidents import Change, Opening
 from tests.services.test_reminders import NAMES, add, live_on, promised
 from tests.services.world import World
 
@@ -54,6 +54,19 @@ def test_nothing_worse_than_minor_waits(tmp_path, severity):
     incidents.open_incident(world.ctx, world.crew[0], Opening("Orders stopped", severity=severity))
     live_on(world, 30)
     assert [person for _, _, person in told(world)][:1] == ["Ana"]
+
+
+def test_what_turns_out_worse_than_minor_waits_no_longer(tmp_path):
+    world = sleepy(tmp_path, "UTC")
+    promised(world, 12 * 60)
+    with world.ctx.ledger.write() as tx:
+        soon = to_ms(world.clock.now()) + 60_000
+        tx.change("UPDATE reminder SET due_at = :at, planned_at = :at WHERE step = 'early'", at=soon)
+    live_on(world, 5)
+    assert told(world) == []
+    incidents.update(world.ctx, world.crew[0], "INC-1", Change(severity=Severity.CRITICAL))
+    live_on(world, 2)
+    assert told(world) == [("early", "01 23:06", "Ana")]
 
 
 def test_a_promise_to_readers_and_a_regulators_clock_are_never_slept_through(tmp_path):
