@@ -220,13 +220,23 @@ def _check_words(plain: dict[str, Any], head: str) -> str:
         [name, *(plan[key] for key in used), ", ".join(plan["accounts"])] for name, plan in plain["channels"].items()
     ]
     plan = table(["channel", *(_PLAN[key] for key in used), "by"], rows) if rows else ""
-    found = "\n".join(map(_finding, plain["findings"])) or "✔ Nothing to mend."
+    found = "\n".join(_finding(one, places) for one, places in _by_place(plain["findings"])) or "✔ Nothing to mend."
     return "\n\n".join(filter(None, (head, found, plan, f"audience_size {number(plain['audience_size'])}")))
 
 
-def _finding(told: dict[str, Any]) -> str:
+def _by_place(found: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any], str]]:
+    """Each finding once, with every place where the same was found, in order."""
+    grouped: dict[str, tuple[dict[str, Any], list[str]]] = {}
+    for one in found:
+        same = {key: value for key, value in one.items() if key not in ("channel", "locale", "line")}
+        place = " ".join(filter(None, (one.get("channel"), one.get("locale"))))
+        grouped.setdefault(str(same), (one, []))[1].append(place)
+    return [(one, ", ".join(dict.fromkeys(filter(None, places)))) for one, places in grouped.values()]
+
+
+def _finding(told: dict[str, Any], places: str) -> str:
     """`✖ E-LEN sms en  What`, and below it why and the mend."""
-    place = " ".join(filter(None, (told["code"], told.get("channel"), told.get("locale"))))
+    place = " ".join(filter(None, (told["code"], places)))
     let = {"let": f"let pass by {told['overridden_by']}: {told['reason']}"} if told.get("overridden_by") else {}
     more = [f"\n    {printable(text)}" for key in ("words", "why", "mend", "let") if (text := (told | let).get(key))]
     return f"{_MARK[told['severity']]} {place}  {printable(told['what'])}{''.join(more)}"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dispatcher.cli.actor import acting
-from dispatcher.cli.broadcast_approve import tell_promises
+from dispatcher.cli.broadcast_approve import tell_promises, tell_warnings
 from dispatcher.cli.groups import Verb
 from dispatcher.cli.label import label
 from dispatcher.cli.screen import printable, say
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dispatcher.model.broadcast import Broadcast
     from dispatcher.model.fact import Fact
     from dispatcher.model.person import Person
+    from dispatcher.model.rendition import Rendition
 
 _STEPS = {
     BroadcastState.DRAFT: "submit",
@@ -72,6 +73,14 @@ def _list(session: Session, waiting: "list[Broadcast]") -> None:
     say(session, f"A digit to read one, any other key to look again, {QUIT} to leave.")
 
 
+def _words(rendition: "Rendition") -> str:
+    """Its text, with the name of what each recipient gets in its place."""
+    text = rendition.parts.get("text") or "\n".join(rendition.posts)
+    for slot in rendition.slots:
+        text = text.replace(slot.tag, f"[{slot.name}]")
+    return text
+
+
 def _doubtful(session: Session, one: "Broadcast") -> "list[Fact]":
     """Facts that nobody has confirmed; whoever approves has no say in them."""
     from dispatcher.services import facts
@@ -102,12 +111,12 @@ def _one(session: Session, actor: "Person", one: "Broadcast") -> None:
         _, _, said = checking.renditions_now(session.ctx, one.ref)
         say(session, f"{label(session, one.mode, one.ref)}\n{one.ref} {printable(one.title)}")
         for rendition in said:
-            text = rendition.parts.get("text") or "\n".join(rendition.posts)
-            say(session, f"\n{rendition.channel} ({rendition.locale})\n{printable(text, lines=True)}")
+            say(session, f"\n{rendition.channel} ({rendition.locale})\n{printable(_words(rendition), lines=True)}")
         step = _STEPS[one.state]
         if doubtful:
             say(session, f"\nOnly believed: {_names(doubtful)}. {CONFIRM} to confirm it as {actor.name}.")
         if step == "approve":
+            tell_warnings(session, one.ref)
             tell_promises(session, one.ref)
         say(session, f"\n{YES} to {step} it as {actor.name}, any other key to go back.")
         key = _key()

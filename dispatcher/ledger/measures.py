@@ -124,15 +124,16 @@ def telling_recipients(tx: Tx, version_id: int, sparing: Sparing = EVERYBODY) ->
     return list(found.values())
 
 
-def sent_lately(tx: Tx, broadcast_id: int, since: int) -> str | None:
-    """The ref of a broadcast that said the same to the same audience since then."""
-    row = tx.one(
+def sent_lately(tx: Tx, broadcast_id: int, since: int) -> list[int]:
+    """Broadcasts of the same template and with the same facts of their author's to the same audience, released since
+    then, the newest first. What their incidents' fact sheets said is not compared."""
+    rows = tx.all(
         "SELECT o.id FROM broadcast me JOIN broadcast o ON o.template_id = me.template_id AND o.facts = me.facts"
         " AND o.audience_version_id = me.audience_version_id AND o.mode = me.mode AND o.id <> me.id"
-        " WHERE me.id = :b AND o.release_at >= :since ORDER BY o.id DESC LIMIT 1",
+        " WHERE me.id = :b AND o.release_at >= :since ORDER BY o.id DESC",
         b=broadcast_id, since=since,
     )  # fmt: skip
-    return f"B-{row.id}" if row is not None else None
+    return [int(row.id) for row in rows]
 
 
 def told_often(tx: Tx, broadcast_id: int, channel: Channel, since: int, most: int) -> tuple[int, int]:

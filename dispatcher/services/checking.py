@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import Any
 
 from dispatcher.compose.lint import rules as lint_rules
@@ -12,7 +11,6 @@ from dispatcher.errors import DispatcherError, Refused
 from dispatcher.ledger import approvals, audiences, broadcasts, controls, documents, measures
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast, broadcast_id
-from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel
 from dispatcher.model.rendition import Rendition
 from dispatcher.model.template import Template
@@ -32,8 +30,6 @@ from dispatcher.services import (
 )
 from dispatcher.services.context import Context
 from dispatcher.services.findings import LEVELS, Finding, basis, marked
-
-SAME_AGAIN = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,14 +175,8 @@ def _standing(ctx: Context, tx: Tx, broadcast: Broadcast) -> list[Finding]:
     findings += frequency.findings(ctx, tx, broadcast)
     findings += retracted.findings(ctx, tx, broadcast)
     findings += told_promise.findings(ctx, tx, broadcast)
+    findings += novelty.again(ctx, tx, broadcast)
     findings += novelty.findings(ctx, tx, broadcast)
-    since = to_ms(ctx.clock.now() - SAME_AGAIN)
-    if same := measures.sent_lately(tx, broadcast.id, since):
-        findings.append(
-            Finding(
-                "W-SAME", "warning", f"{same} said the same to the same people within 30 minutes.", "", "Look twice."
-            )
-        )
     return findings
 
 

@@ -1,17 +1,18 @@
-"""Updates that tell their readers nothing new, one after the other: before the third in a row somebody is warned.
+"""What tells its readers nothing new: the same message again within minutes, and updates in a row without a new fact.
 
-The words themselves may differ (L40 sees to those that do not): what is compared is facts, without the sentences that
-only say that work goes on.
+The words themselves may differ (L40 sees to those that do not): what is compared is facts, of the author and of the
+fact sheet at the moment of each word, without the sentences that only say that work goes on.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import timedelta
 
 from dispatcher.compose.lint.substance import substance
-from dispatcher.ledger import broadcasts, incidents
+from dispatcher.ledger import broadcasts, incidents, measures
 from dispatcher.ledger import promises as rows
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast
+from dispatcher.model.clock import to_ms
 from dispatcher.model.fact import Fact, FactValue, sheet
 from dispatcher.model.kinds import FactState, Purpose
 from dispatcher.model.template import Profile
@@ -20,12 +21,26 @@ from dispatcher.services.context import Context
 from dispatcher.services.findings import Finding
 
 CODE = "W-NEWS"
+SAME_AGAIN = timedelta(minutes=30)
+"""Within this the same message again is taken for a slip."""
 IN_A_ROW = 2
 """Words before this one that are looked at."""
 _COUNTED = frozenset({"day"})
 """Facts that change by themselves."""
 
 Told = frozenset[tuple[str, str]]
+
+
+def again(ctx: Context, tx: Tx, broadcast: Broadcast) -> Iterator[Finding]:
+    """A warning where the same people were told the same within the last half hour."""
+    lately = measures.sent_lately(tx, broadcast.id, to_ms(ctx.clock.now() - SAME_AGAIN))
+    if not lately or broadcast.template_id not in ctx.catalogue.ids():
+        return
+    mine = _told(ctx, tx, broadcast)
+    same = next((one for one in (broadcasts.get(tx, no) for no in lately) if _told(ctx, tx, one) == mine), None)
+    if same is not None:
+        what = f"{same.ref} said the same to the same people within 30 minutes."
+        yield Finding("W-SAME", "warning", what, "", "Look twice.")
 
 
 def findings(ctx: Context, tx: Tx, broadcast: Broadcast) -> Iterator[Finding]:
@@ -35,8 +50,7 @@ def findings(ctx: Context, tx: Tx, broadcast: Broadcast) -> Iterator[Finding]:
     before = _last_words(ctx, tx, broadcast)
     if len(before) < IN_A_ROW or not all(_is_update(ctx, one) for one in before):
         return
-    now = ctx.clock.now()
-    first, second, mine = (_told(ctx, tx, one, one.submitted_at or now) for one in (*before, broadcast))
+    first, second, mine = (_told(ctx, tx, one) for one in (*before, broadcast))
     if mine <= second <= first:
         incident = f"INC-{broadcast.incident_id}"
         what = f"It tells nothing that {' and '.join(one.ref for one in before)} have not told already."
@@ -65,8 +79,9 @@ def _last_words(ctx: Context, tx: Tx, broadcast: Broadcast) -> Sequence[Broadcas
     return found
 
 
-def _told(ctx: Context, tx: Tx, broadcast: Broadcast, at: datetime) -> Told:
-    """What its facts said at that moment, in our own language."""
+def _told(ctx: Context, tx: Tx, broadcast: Broadcast) -> Told:
+    """What its facts say in our own language: as they were when its words were frozen, else as they are."""
+    at = broadcast.submitted_at or ctx.clock.now()
     asked = {spec.name for spec in ctx.catalogue.get(broadcast.template_id).facts} - _COUNTED
     known = [one for one in incidents.history(tx, broadcast.incident_id or 0) if one.set_at and one.set_at <= at]
     stood = sheet(*([one] for one in known), own_facts.of(ctx, broadcast))

@@ -42,7 +42,16 @@ def test_the_words_are_read_before_anything_is_done_and_another_key_goes_back(dr
     keys("1n9q")
     looked = drafted("desk", "--as", "Ana")
     assert "sms (en)" in looked.err
+    assert "Dear [first_name]," in looked.err
     assert state(drafted) == "draft"
+
+
+def test_whoever_is_asked_for_a_yes_sees_what_the_check_warned_of_first(drafted, keys):
+    keys("1yq")
+    drafted("desk", "--as", "Ana")
+    keys("1nq")
+    asked = drafted("desk", "--as", "Ben").err
+    assert asked.index("! L45 email") < asked.index("y to approve it as Ben")
 
 
 def test_nobody_approves_their_own_words_here_either(drafted, keys):

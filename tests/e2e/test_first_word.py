@@ -158,3 +158,38 @@ def test_by_plain_commands_it_is_one_from_each_and_the_next_word_keeps_the_promi
     text = page.read_text(encoding="utf-8")
     first = f"first word after {kept['first_word_minutes']} min"
     assert f"{incident}: {first}; promises kept 1, missed 0, moved 0; {REACHED} people reached by any word" in text
+
+
+def test_a_promise_that_passes_without_a_word_is_missed_and_stays_so_for_whoever_asks(house):
+    """The real tick notices; timeline, reminders, public page and report tell of it, also after the late word."""
+    (incident,) = [one["ref"] for one in house.json("incident", "list")["incidents"]]
+    house.run("incident", "promise", incident, "in 2s", who="Ana")
+    overdue = until(lambda: (v := house.json("incident", "show", incident))["promises"]["missed"] and v, "the miss")
+    clock = next(one for one in overdue["clocks"] if one["clock"] == "customers" and one["state"] == "open")
+    due = clock["due_at"]
+    assert clock["missed_at"] > due
+    assert "overdue" in house.run("incident", "show", incident).stdout
+    steps = {one["step"] for one in house.json("reminder", "list", "--all")["reminders"] if one["promised_at"] == due}
+    assert {"due", "late_5"} <= steps
+    page = f"http://127.0.0.1:{house.port}/status/incidents/{incident}.html"
+    with urllib.request.urlopen(page, timeout=60) as answer:
+        assert datetime.fromisoformat(due).isoformat() in answer.read().decode()
+
+    news = ("--fact", "changed=We have restarted the order system.", "--fact", "summary=Orders in our app work again.")
+    ref = house.json("incident", "still", incident, *news, "--channel", "email", who="Ana")["ref"]
+    house.run("broadcast", "submit", ref, who="Ana")
+    house.run("broadcast", "approve", ref, who="Ben")
+    house.run("broadcast", "send", ref, "--confirm-audience", REACHED, "--undo", 0, "--wait", "--timeout", "100s",
+              who="Olu")  # fmt: skip
+    told = until(lambda: settled(house.json("incident", "show", incident), due), "the late word")
+    assert (told["promises"]["kept"], told["promises"]["missed"]) == (1, 1)
+    verbs = [line["verb"] for line in told["timeline"]]
+    assert verbs.index("promise missed") < verbs.index("promise kept late")
+    house.run("broadcast", "report", ref)
+    report = next(house.folder.rglob(f"report-{ref}.html")).read_text(encoding="utf-8")
+    assert "promises kept 1, missed 1, moved " in report
+
+
+def settled(shown, due):
+    """What `incident show` tells, once the clock of that promise was settled by a word."""
+    return shown if any(one["due_at"] == due and one["settled_by"] for one in shown["clocks"]) else None
