@@ -49,7 +49,12 @@ class Finding:
     def scope(self) -> str:
         """What an override must name besides the rule. A rule of the text finds the same as long as the text is the
         same; what is said of an audience or of other broadcasts may become another warning under the same code."""
-        return "" if self.code[:1] == "L" and self.code[1:].isdigit() else self.what
+        return "" if self.of_text else self.what
+
+    @property
+    def of_text(self) -> bool:
+        """Whether a rule of the text found it."""
+        return self.code[:1] == "L" and self.code[1:].isdigit()
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`; empty fields are left out."""

@@ -16,6 +16,7 @@ from dispatcher.compose.rendering import Composed
 from dispatcher.errors import Refused
 from dispatcher.ledger import broadcasts
 from dispatcher.model.broadcast import Broadcast, broadcast_id
+from dispatcher.model.kinds import Purpose
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState
 from dispatcher.model.template import Document
@@ -82,10 +83,13 @@ def stem_of(broadcast: Broadcast, one: Document) -> str:
 
 
 def _files(broadcast: Broadcast, brief: Brief, said: Composed, *, pdf: bool) -> Iterator[tuple[str, bytes]]:
+    """Site and app are read by everybody: promotion, which is for those who agreed, is no item of theirs."""
     yield from texts(broadcast, said)
     for one in said.documents if pdf else ():
         if one.name in _PRINTED:
             yield f"{stem_of(broadcast, one)}.pdf", paper.as_pdf(paper.as_html(one))
+    if broadcast.purpose is Purpose.PROMOTIONAL:
+        return
     expires = broadcast.expires_at.isoformat(timespec="seconds") if broadcast.expires_at else None
     issue = feeds.Issue(broadcast.ref, broadcast.state, expires)
     draft = "draft-" if broadcast.state in _UNAPPROVED else ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dispatcher.compose.lint.checking import lint
-from dispatcher.compose.lint.rules import Finding
+from dispatcher.compose.lint.rules import Finding, Weight
 from dispatcher.compose.preview import page, terminal
 from dispatcher.compose.preview.frames import Changed, Frame, Sample, changed, frame_of
 from dispatcher.compose.rendering import Composed
@@ -19,7 +19,7 @@ from dispatcher.model.broadcast import Broadcast, broadcast_id
 from dispatcher.model.kinds import Channel
 from dispatcher.model.rendition import Rendition
 from dispatcher.model.template import Template
-from dispatcher.services import briefing, checking, codes, marketing, readership, source
+from dispatcher.services import briefing, checking, codes, findings, marketing, readership, source
 from dispatcher.services.context import Context
 
 OWN = "our own accounts"
@@ -107,17 +107,26 @@ def look(ctx: Context, ref: str, recipient: str | None = None, channels: Sequenc
         previews = _previews(ctx, tx, broadcast, template, shown, recipient)
         before = predecessors.last(tx, broadcast)
         older = list(broadcasts.renditions(tx, before).values()) if before else []
-        findings = _findings(ctx, tx, broadcast, template, said)
-    return Look(
-        broadcast, said, tuple(previews), findings, tuple(changed(older, shown)), f"B-{before}" if before else ""
-    )
+        found = _findings(ctx, tx, broadcast, template, said)
+    return Look(broadcast, said, tuple(previews), found, tuple(changed(older, shown)), f"B-{before}" if before else "")
 
 
 def _findings(ctx: Context, tx: Tx, broadcast: Broadcast, template: Template, said: Composed) -> tuple[Finding, ...]:
-    """Nothing is found where the message has no source to put right."""
+    """Nothing is found where the message has no source to put right. What is frozen was looked at when it was: the
+    clock and the promises of its incident have moved on since."""
+    if broadcast.is_frozen:
+        return tuple(_as_found(one) for one in findings.submitted(tx, broadcast)[1] if one.of_text)
     if not template.sources or not (said.documents or said.renditions):
         return ()
     return tuple(lint(template, briefing.brief(ctx, tx, broadcast, template), said))
+
+
+def _as_found(one: findings.Finding) -> Finding:
+    """A finding on record as the page shows it, with who let it pass."""
+    target, _, part = one.channel.partition("/")
+    weight = Weight.BLOCK if one.level == "error" else Weight.WARN
+    mend = f"Let pass by {one.overridden_by}: {one.reason}" if one.overridden_by else one.mend
+    return Finding(one.code, weight, one.what, one.words, target, part, one.locale, "", one.line, one.why, "", mend)
 
 
 def _previews(

@@ -103,6 +103,28 @@ def test_site_and_app_get_json(drafted, site):
     assert feed["next_update"]
 
 
+def test_promotion_is_no_item_of_site_or_app(drafted, site):
+    facts = resources.shipped("templates") / "messages" / "goodwill-voucher" / "example.toml"
+    made = drafted(
+        "broadcast", "draft", "--template", "goodwill-voucher", "--audience", "customers", "--channel", "email",
+        "--facts", facts, "--as", "Ana", "--json",
+    )  # fmt: skip
+    assert drafted("broadcast", "export", made.json["ref"], "--documents", "out", "--as", "Ana").code == 0
+    assert {path.name for path in (site / "out").iterdir()} == {"draft-letter.en.html", "index.json"}
+    letter = (site / "out" / "draft-letter.en.html").read_text(encoding="utf-8")
+    assert "Reference" not in letter, "it is about no incident"
+
+
+def test_a_frozen_message_is_shown_with_what_was_found_when_it_was_frozen(approved, site):
+    """The promise of its incident moves on; the words that people have stay right."""
+    assert approved("incident", "promise", "INC-1", "in 9m", "--as", "Ana").code == 0
+    approved("broadcast", "preview", "B-1", "--html", "look.html")
+    html = (site / "look.html").read_text(encoding="utf-8")
+    assert "L02" not in html
+    stored = {one["code"] for one in approved("broadcast", "show", "B-1", "--json").json["warnings"]}
+    assert {code for code in stored if code in html} == {code for code in stored if code.startswith("L")}
+
+
 def test_a_document_is_bound_by_the_digest(approved, site):
     """One character in a document, and the approval is of something else."""
     import sqlite3
