@@ -75,6 +75,8 @@ def play(scenario, seed, url, *, quick=False, server=None):
         found = _through(scenario, arena, random.Random(seed), hits, people, blows)
         if not quick and found.per_second < LEAST:
             found.note += f" only {found.per_second:.1f} samples a second"
+        if not quick and not hits.asked and hits.storms < blows:
+            found.note += f" only {hits.storms} of {blows} blows before the work was done"
         log = Path(folder, "processes.log")
         found.log = "" if found.good or not log.exists() else log.read_text()[-6000:]
     found.seconds = time.monotonic() - began
@@ -162,7 +164,7 @@ SCENARIOS = (
     ),
     Scenario("T7", "a thousand rings too many", small=(300, 0), full=(2000, 0), budget=30, play=plays.spare_rings),
     Scenario(
-        "T10", "a stranger locks the SQLite file, 8 workers", (storms.lock_ledger,), (300, 1), (2000, 20), budget=260,
+        "T10", "a stranger locks the SQLite file, 8 workers", (storms.lock_ledger,), (300, 1), (3000, 20), budget=280,
         pace=40, pause=(0.5, 1.5), arena={"processes": 8}, play=plays.sound_file,
     ),
     Scenario(
