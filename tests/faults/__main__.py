@@ -262,7 +262,7 @@ def _tests(asked, table):
     for one in TESTS:
         if _wanted(asked, one.name):
             began = time.monotonic()
-            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=900", one.path]
+            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=3600", one.path]
             env = os.environ | ({} if asked.quick else FULL)
             done = subprocess.run(command, capture_output=True, text=True, env=env)
             told = "; ".join(_last_words(done.stdout) or [done.stderr[-200:]])
