@@ -16,7 +16,7 @@ from dispatcher.ledger.engine import Tx
 from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.incident import Incident
 from dispatcher.model.person import Person
-from dispatcher.model.promise import Promise, PromiseKind, Reminder, ReminderState, reminder_id
+from dispatcher.model.promise import Circle, Promise, PromiseKind, Reminder, ReminderState, reminder_id
 from dispatcher.people import PROGRAM, Right, may, require
 from dispatcher.services import hold, promises, quiet, staff
 from dispatcher.services.context import Context
@@ -224,13 +224,10 @@ def _notice(ctx: Context, incident: Incident, nudge: Nudge, now: datetime) -> st
     left = promise.due_at - now
     when = f"in {promises.spoken(left)}" if left > timedelta() else f"overdue by {promises.spoken(left)}"
     subject = f"{incident.ref}: {_owed(promise)} {when if left else 'now'}"
-    mend = f"dispatcher incident duty {incident.ref} {promise.clock} --done TEXT"
-    if promise.kind is not PromiseKind.DUTY:
-        mend = f"dispatcher incident still {incident.ref} --fact changed=TEXT"
     steps = ", ".join(f"{one.ref} {one.step}" for one in nudge.reminders)
     text = (
         f"{incident.title} ({incident.severity}, {incident.phase}).\n{_owed(promise)}: by {due}, {when}.\n\n"
-        f"Say it: {mend}\nIn hand: dispatcher reminder ack {newest.ref}\n"
+        f"Say it: {_how_to_say(incident, promise)}\nIn hand: dispatcher reminder ack {newest.ref}\n"
         f"Later: dispatcher reminder snooze {newest.ref} --for 10m\n({steps})"
     )
     return staff.Notice(
@@ -239,6 +236,19 @@ def _notice(ctx: Context, incident: Incident, nudge: Nudge, now: datetime) -> st
     )  # fmt: skip
 
 
+def _how_to_say(incident: Incident, promise: Promise) -> str:
+    """The command that begins what is owed, to those whom it is owed to."""
+    if promise.kind is PromiseKind.DUTY:
+        return f"dispatcher incident duty {incident.ref} {promise.clock} --done TEXT"
+    if promise.clock in _LAST_WORDS:
+        words = _LAST_WORDS[promise.clock]
+        return f"dispatcher broadcast draft --incident {incident.ref} --template {words} --audience NAME"
+    to = "" if promise.clock == Circle.CUSTOMERS else f" --to {promise.clock}"
+    return f"dispatcher incident still {incident.ref}{to} --fact changed=TEXT"
+
+
+_LAST_WORDS = {"closing": "full-restoration", "apology": "apology", "lessons": "lessons"}
+"""Templates for what is owed once it is over."""
 _WORDS: Mapping[PromiseKind, str] = {
     PromiseKind.PROMISE: "next word promised to {}",
     PromiseKind.TARGET: "word owed to {} by the cadence",

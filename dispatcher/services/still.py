@@ -77,7 +77,7 @@ def _require_news(tx: Tx, incident: Incident, wanted: Wanted) -> None:
     raise Refused(
         "Nothing is new since the last word.",
         why="The same text again costs trust; even a quiet hour has one useful new sentence.",
-        mend=f"dispatcher incident still {incident.ref} --fact changed='What has changed since.'",
+        mend=f"dispatcher incident still {incident.ref} --to {wanted.circle} --fact changed='What has changed since.'",
         code="E-SAME",
     )
 

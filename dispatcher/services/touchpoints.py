@@ -39,7 +39,9 @@ def _addresses(ctx: Context, tx: Tx, broadcast: Broadcast, template: Template) -
             continue
         addressed, suppressed, _ = measures.reach(tx, version, channel, scopes, spared)
         if addressed > suppressed:
-            what = f"{addressed - suppressed:,} people have {address} that this does not use."
+            count = addressed - suppressed
+            who = "1 person has" if count == 1 else f"{count:,} people have"
+            what = f"{who} {address} that this does not use."
             has_words = channel in template.channels
             mend = f"Draft with --channel {channel} too." if has_words else "Choose a template that has words for it."
             yield _told(what, mend, channel)

@@ -12,11 +12,12 @@ from dispatcher.errors import NotPermitted, Refused, UsageError
 from dispatcher.ledger import broadcasts, people
 from dispatcher.ledger import promises as rows
 from dispatcher.model.clock import to_ms
+from dispatcher.model.incident import Phase
 from dispatcher.model.kinds import Channel, Severity
 from dispatcher.model.person import Person, Role
 from dispatcher.model.promise import Circle, ReminderState
 from dispatcher.services import incidents, promises, reminders
-from dispatcher.services.incidents import Opening
+from dispatcher.services.incidents import Change, Opening
 from dispatcher.services.ticking import tick
 from tests.services.world import World
 
@@ -319,9 +320,32 @@ def test_each_reads_times_in_their_own_zone_with_utc_beside_it(world):
     reminders.set_rota(world.ctx, world.crew[0], order)
     promised(world)
     live_on(world, 40)
-    with world.ctx.ledger.read() as tx:
-        found = tx.all("SELECT id FROM broadcast WHERE relation = 'notice' ORDER BY id")
-        said = [next(iter(broadcasts.renditions(tx, row.id).values())).parts["text"] for row in found]
+    said = texts(world)
     assert "by Sun 01 Mar 21:20 JST (12:20 UTC)" in said[0]
     assert "by Sun 01 Mar 07:20 EST (12:20 UTC)" in said[2]
     assert "by Sun 01 Mar 12:20" in said[3]
+
+
+def texts(world):
+    """What the notices say, the oldest first."""
+    with world.ctx.ledger.read() as tx:
+        found = tx.all("SELECT id FROM broadcast WHERE relation = 'notice' ORDER BY id")
+        return [next(iter(broadcasts.renditions(tx, row.id).values())).parts["text"] for row in found]
+
+
+def test_each_names_the_command_for_those_who_wait_and_for_what_they_wait(world):
+    made = promised(world)
+    live_on(world, 15)
+    assert f"Say it: dispatcher incident still {made.ref} --fact changed=TEXT\n" in texts(world)[-1]
+    due = world.clock.now() + timedelta(minutes=4)
+    incidents.promise(world.ctx, world.crew[0], made.ref, due, circle=Circle.EMPLOYEES)
+    live_on(world, 4)
+    assert f"Say it: dispatcher incident still {made.ref} --to employees --fact changed=TEXT\n" in texts(world)[-1]
+    with world.ctx.ledger.write() as tx:
+        tx.change("UPDATE incident SET first_word_at = opened_at")
+    incidents.update(world.ctx, world.crew[0], made.ref, Change(phase=Phase.RESOLVED))
+    live_on(world, 30)
+    closing = f"Say it: dispatcher broadcast draft --incident {made.ref} --template full-restoration --audience NAME\n"
+    assert any("still owed: closing" in one and closing in one for one in texts(world))
+    assert set(reminders._LAST_WORDS.values()) <= set(world.ctx.catalogue.ids())
+    assert set(reminders._LAST_WORDS) == set(promises.AFTERWARDS)
