@@ -40,6 +40,13 @@ class DispatcherError(Exception):
         return {"code": self.code, "what": self.what, "why": self.why, "mend": list(self.mend)}
 
 
+class Fault(Exception):
+    """A part that we stand on failed; no refusal of ours, so nobody may take it for one. Its words hold no address of
+    anybody and no secret. `transient`: busy or away, the same work may be tried again from its start."""
+
+    transient: bool = False
+
+
 class UsageError(DispatcherError):
     exit_code, default_code = 2, "E-USE"
 

@@ -8,7 +8,7 @@ import click
 
 from dispatcher.cli.screen import printable
 from dispatcher.cli.session import Session
-from dispatcher.errors import DispatcherError, UsageError
+from dispatcher.errors import ConfigurationError, DispatcherError, Fault, UsageError
 
 
 def complain(error: DispatcherError, session: Session) -> None:
@@ -43,6 +43,16 @@ def from_bug(error: BaseException, session: Session) -> DispatcherError:
     if session.trace:
         traceback.print_exception(error, file=sys.stderr)
     frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, Fault) and error.transient:
+        return ConfigurationError(
+            "The ledger cannot be used now.",
+            why=f"{error}.",
+            mend=(
+                "Bring its database back, or make room on its disk: dispatcher doctor",
+                "Then look what was done before you repeat it: dispatcher broadcast show",
+            ),
+            code="E-LEDGER",
+        )
     where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     return DispatcherError(
         "Something broke that should not.",

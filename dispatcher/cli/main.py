@@ -88,8 +88,9 @@ def run(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         return _quiet_pipe()
     except Exception as error:  # noqa: BLE001 - the last door: whatever comes out of it gets an exit code and a shape
-        complain(from_bug(error, session), session)
-        return 1
+        told = from_bug(error, session)
+        complain(told, session)
+        return told.exit_code
     return result if isinstance(result, int) else 0
 
 

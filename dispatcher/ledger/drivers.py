@@ -130,7 +130,10 @@ class PostgreSQL:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self.place = urlsplit(url).hostname or ""
+        try:
+            self.place = urlsplit(url).hostname or ""
+        except ValueError:
+            raise _unreadable() from None
 
     @cached_property
     def module(self) -> Any:
@@ -158,10 +161,7 @@ class PostgreSQL:
                 application_name="dispatcher",
             )
         except self.module.ProgrammingError:  # its words quote the address, with the password in it
-            raise ConfigurationError(
-                "database_url cannot be read as an address.",
-                mend="Write special characters of its password in percent form: %20 for a space, %2F for a slash.",
-            ) from None
+            raise _unreadable() from None
 
     def begin(self, connection: Any, *, writing: bool) -> None:
         """psycopg sends BEGIN itself, with the first statement; here is what kind of BEGIN."""
@@ -196,6 +196,13 @@ class PostgreSQL:
     def form(self, sql: str) -> str:
         """`%(name)s` for `:name`."""
         return _percent(sql)
+
+
+def _unreadable() -> ConfigurationError:
+    return ConfigurationError(
+        "database_url cannot be read as an address.",
+        mend="Write special characters of its password in percent form: %20 for a space, %2F for a slash.",
+    )
 
 
 def sqlite_module() -> ModuleType:

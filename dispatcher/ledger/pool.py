@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from dispatcher.errors import Fault
 from dispatcher.ledger.drivers import Driver
 
 MOST = 8
@@ -21,9 +22,10 @@ OLDEST_SECONDS = 1800.0
 
 _QUOTING = ("22", "23")
 """Classes of SQLSTATE (wrong data, a broken rule) whose messages quote values: addresses, names, codes."""
+_AWAY = "the database server cannot be reached, or it hung up"
 
 
-class LedgerFault(Exception):
+class LedgerFault(Fault):
     """The database refused or failed. `transient`: busy or away, the same work may be tried again from its start.
 
     Its words name rules, tables and columns and quote no row; `orig` is what the driver said.
@@ -36,10 +38,15 @@ class LedgerFault(Exception):
 
 
 def _words(orig: Exception) -> str:
-    """What went wrong, without the values that PostgreSQL quotes; SQLite quotes none."""
+    """What went wrong, without the values that PostgreSQL quotes; SQLite quotes none.
+
+    Who cannot be connected to is quoted from our own address, perhaps with half of a password in it.
+    """
     state, told = getattr(orig, "sqlstate", None), getattr(orig, "diag", None)
-    if not state or told is None:
+    if told is None:
         return str(orig)
+    if not state:
+        return _AWAY if type(orig).__name__ == "OperationalError" else str(orig)
     if not state.startswith(_QUOTING):
         return str(told.message_primary or orig)
     places = (told.constraint_name, told.table_name, told.column_name)

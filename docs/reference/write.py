@@ -168,7 +168,8 @@ def _prose(text: str) -> str:
 
 def error_codes() -> str:
     """Exit codes from the error tree; every stable code with what it says, from the places that raise it."""
-    classes = {name: c for name, c in vars(errors).items() if isinstance(c, type) and issubclass(c, BaseException)}
+    ours = errors.DispatcherError
+    classes = {name: c for name, c in vars(errors).items() if isinstance(c, type) and issubclass(c, ours)}
     exits: dict[int, list[str]] = {}
     for name, made in classes.items():
         exits.setdefault(made.exit_code, []).append(f"`{made.default_code}` {name}")

@@ -167,6 +167,22 @@ def test_a_bug_tells_its_kind_and_place_but_no_data(broken, capsys):
     assert "Traceback" in call(capsys, "fail", "--trace").err
 
 
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("postgresql://ann:hunter2@127.0.0.1:1/x", "E-LEDGER"),
+        ("postgresql://ann:hun@hunter2@127.0.0.1:1/x", "E-LEDGER"),
+        ("postgresql://ann:hunter2@[::1/x", "E-CFG"),
+    ],
+)
+def test_a_ledger_that_is_away_is_no_bug_and_its_password_is_not_told(run, monkeypatch, url, code):
+    monkeypatch.setenv("DISPATCHER_DATABASE_URL", url)
+    for words in (("broadcast", "show"), ("broadcast", "stop", "B-1", "--as", "Olu", "--reason", "x")):
+        answer = run(*words)
+        assert (answer.code, code in answer.err) == (3, True), answer.err
+        assert "hunter2" not in answer.err
+
+
 def test_ctrl_c_is_130(broken, capsys):
     broken(KeyboardInterrupt())
     assert call(capsys, "fail").code == 130
