@@ -124,9 +124,10 @@ def test_an_account_name_must_fit_a_url_and_a_variable(site):
 def test_wrong_values_are_all_told_with_their_place_and_never_shown(site):
     folder = site("[dispatch]\nlease_seconds = 1\n")
     with pytest.raises(ConfigurationError) as wrong:
-        load(folder, DISPATCHER_PORT="hunter22", DISPATCHER_DATABSE_URL="hunter22")
+        load(folder, DISPATCHER_PORT="hunter22", DISPATCHER_DATABSE_URL="hunter22", DISPATCHER_REMINDERS__QUIET="25-7")
     why = wrong.value.why
-    assert wrong.value.what == "3 settings are wrong."
+    assert wrong.value.what == "4 settings are wrong."
+    assert "reminders.quiet (DISPATCHER_REMINDERS__QUIET): '25-7' are no hours, such as 22:00-07:00" in why
     assert "dispatcher.toml:2" in why
     assert "port (DISPATCHER_PORT)" in why
     assert "databse_url (DISPATCHER_DATABSE_URL): there is no such setting" in why

@@ -224,7 +224,8 @@ def _told(problem: Mapping[str, Any], found: tuple[Layer, ...]) -> str:
     key = ".".join(map(str, problem["loc"]))
     layer = next((layer for layer in found if layer.holds(key)), None)
     place = f" ({layer.place(key)})" if layer else ""
-    said = "there is no such setting" if problem["type"] == "extra_forbidden" else problem["msg"]
+    told = str(problem["msg"]).removeprefix("Value error, ")
+    said = "there is no such setting" if problem["type"] == "extra_forbidden" else told
     return f"{key}{place}: {said[0].lower()}{said[1:].rstrip('.')}"
 
 
