@@ -1,10 +1,10 @@
 """Where the words of a broadcast came from: its template, or nothing where they stand in the ledger alone.
 
-A notice to our own people is worded where it is needed, and a template may be gone by the time that somebody reads
-what was sent with it. What was sent stands in the ledger, and can be looked at without its source.
+A notice to our own people is worded where it is needed, and a template may be gone or broken by the time that
+somebody reads what was sent with it. What was sent stands in the ledger, and can be looked at without its source.
 """
 
-from dispatcher.errors import NotFound, Refused
+from dispatcher.errors import NotFound, Refused, TemplateError
 from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.person import Level
 from dispatcher.model.template import Profile, Template
@@ -12,10 +12,10 @@ from dispatcher.services.context import Context
 
 
 def of(ctx: Context, broadcast: Broadcast) -> Template:
-    """The template of a broadcast; for frozen words whose template is gone, one without sources stands in."""
+    """The template of a broadcast; for frozen words whose template is gone or broken, one without sources stands in."""
     try:
         return ctx.catalogue.get(broadcast.template_id)
-    except NotFound:
+    except (NotFound, TemplateError):
         if not broadcast.is_frozen:
             raise
     return Template(
