@@ -223,7 +223,8 @@ def _notice(ctx: Context, incident: Incident, nudge: Nudge, now: datetime) -> st
     due = promises.said(ctx, promise.due_at, nudge.person or PROGRAM)
     left = promise.due_at - now
     when = f"in {promises.spoken(left)}" if left > timedelta() else f"overdue by {promises.spoken(left)}"
-    subject = f"{incident.ref}: {_owed(promise)} {when if left else 'now'}"
+    when = "now" if abs(left) < timedelta(seconds=30) else when
+    subject = f"{incident.ref}: {_owed(promise)} {when}"
     steps = ", ".join(f"{one.ref} {one.step}" for one in nudge.reminders)
     text = (
         f"{incident.title} ({incident.severity}, {incident.phase}).\n{_owed(promise)}: by {due}, {when}.\n\n"

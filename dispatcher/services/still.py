@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from dispatcher.compose.lint.substance import substance
 from dispatcher.errors import Refused, UsageError
 from dispatcher.ledger import audiences, broadcasts, incidents
 from dispatcher.ledger import promises as rows
@@ -41,7 +42,7 @@ def draft(ctx: Context, actor: Person, ref: str, wanted: Wanted) -> Broadcast:
     require(actor, Right.DRAFT)
     with ctx.ledger.read() as tx:
         incident = incidents.by_ref(tx, ref)
-        _require_news(tx, incident, wanted)
+        _require_news(tx, incident, wanted, ctx.settings.organisation.locale)
         audience = wanted.audience or _audience(tx, incident, wanted.circle)
         next_at = wanted.next_at or promises.suggest(ctx, tx, incident, wanted.circle)
     if not incident.is_open:
@@ -66,13 +67,15 @@ def draft(ctx: Context, actor: Person, ref: str, wanted: Wanted) -> Broadcast:
         return broadcasts.get(tx, made.id)
 
 
-def _require_news(tx: Tx, incident: Incident, wanted: Wanted) -> None:
-    """At least one value that these readers have not had."""
+def _require_news(tx: Tx, incident: Incident, wanted: Wanted, language: str) -> None:
+    """At least one value that these readers have not had. That work goes on is no news."""
     standing = {(fact.name, fact.locale): fact for fact in incidents.facts(tx, incident.id)}
-    if any(key not in standing or standing[key].value != value for key, value in wanted.facts.items()):
+    given = {key: value for key, value in wanted.facts.items() if key not in standing or standing[key].value != value}
+    if any(_tells(value, locale or language) for (_, locale), value in given.items()):
         return
     since = _last_word(tx, incident, wanted.circle)
-    if any(fact.set_at is not None and (since is None or fact.set_at > since) for fact in standing.values()):
+    newer = [one for one in standing.values() if one.set_at is not None and (since is None or one.set_at > since)]
+    if any(_tells(fact.value, fact.locale or language) for fact in newer):
         return
     raise Refused(
         "Nothing is new since the last word.",
@@ -80,6 +83,10 @@ def _require_news(tx: Tx, incident: Incident, wanted: Wanted) -> None:
         mend=f"dispatcher incident still {incident.ref} --to {wanted.circle} --fact changed='What has changed since.'",
         code="E-SAME",
     )
+
+
+def _tells(value: object, language: str) -> bool:
+    return not isinstance(value, str) or bool(substance(value, language))
 
 
 def _last_word(tx: Tx, incident: Incident, circle: Circle) -> datetime | None:

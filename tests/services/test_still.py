@@ -68,6 +68,9 @@ def test_it_is_refused_until_something_is_new(world, ana):
     for same in (Wanted(), Wanted(facts=NEWS)):
         with pytest.raises(Refused, match="Nothing is new"):
             still.draft(world.ctx, ana, "INC-1", same)
+    for idle in ("changed=We are still working on it.", "doing=Our teams keep working. There is no news yet."):
+        with pytest.raises(Refused, match="Nothing is new"):
+            still.draft(world.ctx, ana, "INC-1", Wanted(facts=parse_words([idle])))
     facts.set_facts(world.ctx, ana, "INC-1", parse_words(["doing=We test the tills."]))
     assert still.draft(world.ctx, ana, "INC-1", Wanted()).state is BroadcastState.DRAFT
 
