@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from dispatcher.errors import NotFound, UsageError
+from dispatcher.errors import NotFound, TemplateError, UsageError
 from dispatcher.ledger import broadcasts, incidents
 from dispatcher.ledger import promises as rows
 from dispatcher.ledger.engine import Tx
-from dispatcher.model.broadcast import Broadcast
+from dispatcher.log import get
+from dispatcher.model.broadcast import Broadcast, broadcast_ref
 from dispatcher.model.clock import from_ms, in_words, to_ms
 from dispatcher.model.incident import Incident, Phase, Visibility
 from dispatcher.model.kinds import Purpose
@@ -39,6 +40,8 @@ _NO_NEWS = frozenset({Profile.THANKS, Profile.WARNING})
 AFTERWARDS = {"closing": timedelta(minutes=30), "apology": timedelta(hours=24), "lessons": timedelta(days=14)}
 """What readers are still owed once it is over, from the moment it was resolved."""
 _NOTICED_MS = 2 * 24 * 3600 * 1000
+
+log = get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,14 +243,20 @@ def end(ctx: Context, tx: Tx, actor: Person, incident: Incident) -> None:
 
 
 def hear(ctx: Context, now: int) -> int:
-    """Notice the words that vendors have taken since; how many. Each broadcast counts once, whoever looks."""
+    """Notice the words that vendors have taken since; how many. Each broadcast counts once, whoever looks.
+
+    One whose template is broken waits until it is mended: its kind is not known, and it holds up no other.
+    """
     with ctx.ledger.read() as tx:
         waiting = rows.unworded(tx, now, now - _NOTICED_MS)
         said_at = {number: at for number in waiting if (at := rows.first_told_at(tx, number)) is not None}
     for number, at in said_at.items():
-        with ctx.ledger.write() as tx:
-            if rows.note_word(tx, number, at):
-                _heard(ctx, tx, broadcasts.get(tx, number), from_ms(at))
+        try:
+            with ctx.ledger.write() as tx:
+                if rows.note_word(tx, number, at):
+                    _heard(ctx, tx, broadcasts.get(tx, number), from_ms(at))
+        except TemplateError as error:
+            log.warning("word_waits_for_its_template", broadcast=broadcast_ref(number), why=error.what)
     return len(said_at)
 
 

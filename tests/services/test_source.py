@@ -1,11 +1,19 @@
 """What was frozen is read without the template that it came from; a draft is not, for it has no words yet."""
 
+import shutil
+
 import pytest
 
+from dispatcher import resources
 from dispatcher.errors import TemplateError
-from dispatcher.model.kinds import Severity
-from dispatcher.services import previewing
+from dispatcher.ledger import people
+from dispatcher.model.clock import to_ms
+from dispatcher.model.kinds import Channel, Severity
+from dispatcher.model.person import Person, Role
+from dispatcher.services import incidents, previewing, promises
 from tests.services.desk import Desk
+from tests.services.test_promises import opened, say
+from tests.services.world import World
 
 
 @pytest.fixture
@@ -26,3 +34,28 @@ def test_words_are_previewed_although_their_template_was_broken_since(desk, tmp_
     assert previewing.preview(desk.ctx, frozen.ref) == before != []
     with pytest.raises(TemplateError):
         previewing.preview(desk.ctx, draft.ref)
+
+
+def test_a_word_whose_template_was_broken_since_holds_up_no_other_and_counts_once_it_is_mended(tmp_path):
+    own = tmp_path / "templates" / "messages" / "ours"
+    shutil.copytree(resources.shipped("templates") / "messages" / "outage-update", own)
+    path = own / "template.toml"
+    words = path.read_text().replace('id = "outage-update"', 'id = "ours"')
+    path.write_text("id = [")
+    world = World(tmp_path, templates_dir=str(tmp_path / "templates"))
+    world.add_account("m", Channel.EMAIL)
+    world.audience(2)
+    with world.ctx.ledger.write() as tx:
+        ana = people.add(tx, Person(0, "Ana", roles=frozenset({Role.AUTHOR})), to_ms(world.clock.now()))
+    for _ in range(2):
+        opened(world, ana)
+    say(world, template="ours", incident=1)
+    say(world, incident=2)
+    said = [incidents.show(world.ctx, f"INC-{n}").incident.first_word_at for n in (1, 2)]
+    assert said == [None, world.clock.now()]
+    told = world.clock.now()
+    world.clock.pass_by(600)
+    path.write_text(words)
+    promises.hear(world.ctx, to_ms(world.clock.now()))
+    assert incidents.show(world.ctx, "INC-1").incident.first_word_at == told
+    world.ctx.ledger.close()
