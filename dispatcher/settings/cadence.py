@@ -20,7 +20,7 @@ ON_CHANGE = "-"
 
 _LENGTH = re.compile(r"(\d{1,4})(m|h|d|bd)")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-_CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
+_CLOCK = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
 Rows = dict[Severity, Words]
 

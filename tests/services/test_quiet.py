@@ -100,7 +100,7 @@ def test_quiet_hours_end_by_the_local_clock(tmp_path, hours, zone, now, until):
     assert found == (until and datetime(*until, tzinfo=UTC))
 
 
-@pytest.mark.parametrize("hours", ["22-7", "22:00", "25:00-07:00", "07:00-07:00"])
+@pytest.mark.parametrize("hours", ["22-7", "22:00", "25:00-07:00", "07:00-07:00", "0\u0662:00-07:00"])
 def test_hours_that_are_none_are_refused_at_the_start(tmp_path, hours):
     with pytest.raises(ConfigurationError) as refused:
         sleepy(tmp_path, "UTC", hours=hours)
