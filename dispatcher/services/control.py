@@ -2,13 +2,14 @@
 
 from dispatcher.errors import IllegalTransition, Refused
 from dispatcher.ledger import accounts, broadcasts, controls, sweeps
+from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast, broadcast_id
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState, ControlState
 from dispatcher.people import Right, require
-from dispatcher.services import succession
+from dispatcher.services import succession, told_promise
 from dispatcher.services.context import Context
 
 _BROADCAST = {
@@ -81,6 +82,7 @@ def _move(
         broadcast = broadcasts.get(tx, broadcast_id(ref), lock=True)
         _require_under_way(broadcast, verb)
         if to is ControlState.RELEASED:
+            _require_promise_ahead(ctx, tx, broadcast)
             controls.forgive_lateness(tx, broadcast.id, now, channel)
         if not controls.move(tx, broadcast.id, to, now, channel=channel, reason=reason):
             raise IllegalTransition(
@@ -98,6 +100,12 @@ def _move(
             tx, verb, now, person_id=actor.id, broadcast_id=broadcast.id, channel=channel, detail=reason
         )
         return broadcasts.get(tx, broadcast.id)
+
+
+def _require_promise_ahead(ctx: Context, tx: Tx, broadcast: Broadcast) -> None:
+    """What has reached nobody does not begin with a promise that has passed; what has begun goes on."""
+    if all(row.started_at is None for row in controls.of(tx, broadcast.id).values()):
+        told_promise.require_ahead(ctx, tx, broadcast, ctx.clock.now())
 
 
 def _require_under_way(broadcast: Broadcast, verb: str) -> None:

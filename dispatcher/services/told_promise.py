@@ -1,6 +1,7 @@
 """The next time that frozen words tell readers: they may not go out once it has passed, and hardly just before.
 
-What goes with a lead in waves is held against it with its lead, and once more when its own turn comes.
+What goes with a lead in waves is held against it with its lead, and once more when its own turn comes; what waits for a
+person after an outage, when that person lets it go.
 """
 
 from collections.abc import Iterator
@@ -51,9 +52,10 @@ def require_ahead(ctx: Context, tx: Tx, broadcast: Broadcast, at: datetime) -> N
         raise Refused(
             f"{broadcast.ref} promises the next update by {promises.said(ctx, told)}, which {passed}.",
             why="The words were frozen with that time; readers would get a promise that is broken already.",
-            mend=f"dispatcher broadcast edit {broadcast.ref} --next-update 'in 30m', and have it approved anew.",
+            mend=f"dispatcher broadcast stop {broadcast.ref}, and draft it anew." if broadcast.release_at
+            else f"dispatcher broadcast edit {broadcast.ref} --next-update 'in 30m', and have it approved anew.",
             code="E-PROMISE",
-        )
+        )  # fmt: skip
 
 
 def require_all_ahead(ctx: Context, tx: Tx, lead: Broadcast, at: datetime) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from dispatcher.errors import Refused, UsageError
 from dispatcher.model.kinds import Mode, Severity
-from dispatcher.services import approval, breakglass, checking, drafting, incidents, sending, told_promise
+from dispatcher.services import approval, breakglass, checking, control, drafting, incidents, sending, told_promise
 from dispatcher.services.incidents import Opening
 from tests.services.desk import Desk
 
@@ -69,6 +69,29 @@ def test_nobody_approves_words_whose_promise_is_broken_and_moving_it_mends_no_fr
     desk.clock.pass_by(20 * 60)
     with pytest.raises(Refused, match="has passed"):
         approval.approve(desk.ctx, desk.ben, submitted.ref)
+
+
+def test_what_was_held_before_anybody_had_it_does_not_begin_with_a_broken_promise(desk, submitted):
+    approval.approve(desk.ctx, desk.ben, submitted.ref)
+    at = desk.clock.now() + timedelta(minutes=10)
+    sending.send(desk.ctx, desk.olu, submitted.ref, confirm_audience=5, at=at)
+    control.pause(desk.ctx, desk.olu, submitted.ref)
+    desk.clock.pass_by(20 * 60)
+    with pytest.raises(Refused, match="has passed") as refused:
+        control.resume(desk.ctx, desk.olu, submitted.ref)
+    assert refused.value.mend == (f"dispatcher broadcast stop {submitted.ref}, and draft it anew.",)
+    assert control.stop(desk.ctx, desk.olu, submitted.ref).state == "stopped"
+
+
+def test_what_some_have_had_goes_on_for_the_others(desk, submitted):
+    approval.approve(desk.ctx, desk.ben, submitted.ref)
+    sending.send(desk.ctx, desk.olu, submitted.ref, confirm_audience=5, undo=0)
+    desk.drain("email")
+    with desk.ctx.ledger.write() as tx:
+        tx.change("UPDATE control SET state = 'paused' WHERE broadcast_id = :b", b=submitted.id)
+        tx.change("UPDATE broadcast SET state = 'paused' WHERE id = :b", b=submitted.id)
+    desk.clock.pass_by(20 * 60)
+    assert control.resume(desk.ctx, desk.olu, submitted.ref).state == "released"
 
 
 def test_two_who_break_the_glass_are_held_to_it_too(desk, submitted):
