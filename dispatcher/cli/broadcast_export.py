@@ -32,6 +32,7 @@ _PASSPHRASE = click.option(
 @click.option("--to", "target", type=click.Path(dir_okay=False, path_type=Path), help="File instead of stdout.")
 @click.option("--documents", type=_FOLDER, help="Instead: pages, letters, press, scripts, banner and feed JSON.")
 @click.option("--pdf", is_flag=True, help="With --documents: letters, posters, press and scripts also as PDF.")
+@click.option("--letters", is_flag=True, help="With --documents: a letter for each person, in DIR/letters.")
 @click.option("--offline", type=_FOLDER, help="Instead: addresses, texts and call sheet, sealed with a passphrase.")
 @_PASSPHRASE
 @pass_session
@@ -44,14 +45,18 @@ def export(
     target: Path | None,
     documents: Path | None,
     pdf: bool,
+    letters: bool,
     offline: Path | None,
     secret: Path | None,
 ) -> None:
     """One row per delivery: who, where, what became of it and why. CSV is safe to open in a spreadsheet."""
     if documents and offline:
         raise UsageError("--documents and --offline are two exports.", mend="Call it twice.")
+    if letters and not documents:
+        raise UsageError("--letters go into the folder of --documents.", mend="--documents DIR --letters")
     if documents:
-        _export_documents(session, ref, documents, pdf=pdf)
+        told = _export_letters(session, ref, documents / "letters", pdf=pdf, unreached=unreached) if letters else None
+        _export_documents(session, ref, documents, pdf=pdf, letters=told)
     elif offline:
         _export_offline(session, ref, offline, secret)
     else:
@@ -59,11 +64,21 @@ def export(
         _export_rows(session, columns, rows, target, as_lines=session.json or form == "json")
 
 
-def _export_documents(session: Session, ref: str, folder: Path, *, pdf: bool) -> None:
+def _export_documents(session: Session, ref: str, folder: Path, *, pdf: bool, letters: dict[str, Any] | None) -> None:
     from dispatcher.services import papers
 
     made = papers.export(session.ctx, acting_on(session, ref), ref, folder, pdf=pdf)
-    show(session, made.as_dict(), lambda: "\n".join(str(folder / name) for name in made.files))
+    plain = made.as_dict() | ({"letters": letters} if letters else {})
+    show(session, plain, lambda: "\n".join(str(folder / name) for name in made.files))
+
+
+def _export_letters(session: Session, ref: str, folder: Path, *, pdf: bool, unreached: bool) -> dict[str, Any]:
+    from dispatcher.services import letters
+
+    made = letters.export(session.ctx, acting_on(session, ref), ref, folder, pdf=pdf, unreached=unreached)
+    out = f"; {number(made.left_out)} people get none" if made.left_out else ""
+    say(session, f"{number(made.letters)} letters in {folder}{out}. Each names a person: delete them when printed.")
+    return made.as_dict()
 
 
 def _export_offline(session: Session, ref: str, folder: Path, secret: Path | None) -> None:

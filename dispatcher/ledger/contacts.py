@@ -13,24 +13,26 @@ PAGE = 5_000
 
 def pages(
     tx: Tx, version_id: int, scopes: Sequence[str] = ("all",), sparing: Sparing = EVERYBODY
-) -> Iterator[list[Row[Any]]]:
-    """Every recipient by id, a page at a time, each with whether they get no mail and no text."""
+) -> Iterator[Sequence[Row[Any]]]:
+    """Every recipient by id, a page at a time."""
+    after = 0
+    while found := page(tx, version_id, scopes, sparing, after=after):
+        yield found
+        after = found[-1].rid
+
+
+def page(
+    tx: Tx, version_id: int, scopes: Sequence[str], sparing: Sparing, *, after: int, most: int = PAGE
+) -> Sequence[Row[Any]]:
+    """The recipients next to that one, each with whether they get no mail and no text."""
     mail, values = left_out(Channel.EMAIL, scopes, sparing)
     text, more = left_out(Channel.SMS, scopes, sparing)
     lacking, field = lacks_consent(tx, sparing)
-    after = 0
-    while True:
-        found = list(
-            tx.all(
-                "SELECT r.rid, r.email, r.phone, r.locale, r.fields,"
-                f" CASE WHEN e.address IS NOT NULL OR {lacking} THEN 1 ELSE 0 END AS no_email,"
-                f" CASE WHEN p.address IS NOT NULL OR {lacking} THEN 1 ELSE 0 END AS no_phone FROM recipient r"
-                f" LEFT JOIN ({mail}) e ON e.address = r.email LEFT JOIN ({text}) p ON p.address = r.phone"
-                " WHERE r.version_id = :v AND r.rid > :after ORDER BY r.rid LIMIT :page",
-                v=version_id, after=after, page=PAGE, **(values | more | field),
-            )
-        )  # fmt: skip
-        if not found:
-            return
-        yield found
-        after = found[-1].rid
+    return tx.all(
+        "SELECT r.rid, r.email, r.phone, r.locale, r.fields,"
+        f" CASE WHEN e.address IS NOT NULL OR {lacking} THEN 1 ELSE 0 END AS no_email,"
+        f" CASE WHEN p.address IS NOT NULL OR {lacking} THEN 1 ELSE 0 END AS no_phone FROM recipient r"
+        f" LEFT JOIN ({mail}) e ON e.address = r.email LEFT JOIN ({text}) p ON p.address = r.phone"
+        " WHERE r.version_id = :v AND r.rid > :after ORDER BY r.rid LIMIT :page",
+        v=version_id, after=after, page=most, **(values | more | field),
+    )  # fmt: skip

@@ -18,6 +18,15 @@ def batch_numbers(tx: Tx, broadcast_id: int, *, only_unreached: bool = False) ->
     return [row.no for row in rows]
 
 
+def reached_in(tx: Tx, broadcast_id: int, no: int) -> list[int]:
+    """The people of one batch whom the message has provably reached. Our own accounts, which are 0, are no people."""
+    rows = tx.all(
+        "SELECT rid FROM delivery WHERE broadcast_id = :b AND seq BETWEEN :lo AND :hi AND state IN (5, 6) AND rid > 0",
+        b=broadcast_id, lo=no * BATCH, hi=no * BATCH + BATCH - 1,
+    )  # fmt: skip
+    return [row.rid for row in rows]
+
+
 def page(tx: Tx, broadcast_id: int, no: int) -> Sequence[Row[Any]]:
     """Every delivery of one batch with its recipient and last attempt."""
     return tx.all(

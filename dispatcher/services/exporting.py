@@ -1,7 +1,7 @@
 """Who got it and who did not, row by row, for CSV and JSON."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dispatcher.ledger import broadcasts, controls, recipients
@@ -20,19 +20,41 @@ COLUMNS = (
 )  # fmt: skip
 
 
+class Reached:
+    """The people whom a broadcast has provably reached on any channel."""
+
+    def __init__(self, ctx: Context, broadcast: int) -> None:
+        self._marks = bytearray()
+        with ctx.ledger.read() as tx:
+            numbers = recipients.batch_numbers(tx, broadcast)
+        for no in numbers:
+            with ctx.ledger.read() as tx:
+                self._mark(recipients.reached_in(tx, broadcast, no))
+
+    def _mark(self, rids: Sequence[int]) -> None:
+        self._marks.extend(bytes(max(0, max(rids, default=0) + 1 - len(self._marks))))
+        for rid in rids:
+            self._marks[rid] = 1
+
+    def __contains__(self, rid: int) -> bool:
+        return rid < len(self._marks) and bool(self._marks[rid])
+
+
 def rows(ctx: Context, actor: Person, ref: str, *, unreached: bool = False) -> Iterator[dict[str, Any]]:
-    """Every delivery of a broadcast, or only those that did not provably reach anybody. Flat in memory."""
+    """Every delivery of a broadcast, or only those of people whom no channel has provably reached. A byte a person in
+    memory, and no more."""
     require(actor, Right.EXPORT)
     with ctx.ledger.read() as tx:
         broadcast = broadcasts.get(tx, broadcast_id(ref))
         states = {channel: ControlState(row.state) for channel, row in controls.of(tx, broadcast.id).items()}
         frozen = {channel for channel, gate in controls.gates(tx).items() if gate.frozen_at is not None}
         numbers = recipients.batch_numbers(tx, broadcast.id, only_unreached=unreached)
+    reached = Reached(ctx, broadcast.id) if unreached else None
     for no in numbers:
         with ctx.ledger.read() as tx:
             page = recipients.page(tx, broadcast.id, no)
         for row in page:
-            if not unreached or row.state in recipients.UNREACHED:
+            if reached is None or (row.state in recipients.UNREACHED and row.rid not in reached):
                 yield _told(broadcast.ref, row, states[row.channel], frozen=row.channel in frozen)
 
 

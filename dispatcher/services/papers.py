@@ -26,7 +26,7 @@ from dispatcher.services.context import Context
 
 _PRINTED = ("letter", "poster", "press", "script")
 """Documents that go to paper, so also to PDF where that is asked for."""
-_UNAPPROVED = (BroadcastState.DRAFT, BroadcastState.SUBMITTED, BroadcastState.RETURNED, BroadcastState.REJECTED)
+UNAPPROVED = (BroadcastState.DRAFT, BroadcastState.SUBMITTED, BroadcastState.RETURNED, BroadcastState.REJECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def texts(broadcast: Broadcast, said: Composed) -> Iterator[tuple[str, bytes]]:
 
 def stem_of(broadcast: Broadcast, one: Document) -> str:
     """`letter.en+us`; `draft-letter.en` while nobody has approved it."""
-    draft = "draft-" if broadcast.state in _UNAPPROVED else ""
+    draft = "draft-" if broadcast.state in UNAPPROVED else ""
     return f"{draft}{one.name}.{one.locale}{'+' + one.variant if one.variant else ''}"
 
 
@@ -92,7 +92,7 @@ def _files(broadcast: Broadcast, brief: Brief, said: Composed, *, pdf: bool) -> 
         return
     expires = broadcast.expires_at.isoformat(timespec="seconds") if broadcast.expires_at else None
     issue = feeds.Issue(broadcast.ref, broadcast.state, expires)
-    draft = "draft-" if broadcast.state in _UNAPPROVED else ""
+    draft = "draft-" if broadcast.state in UNAPPROVED else ""
     if any(one.name == "banner" for one in said.documents):
         yield f"{draft}banner.json", feeds.banner(said, brief, issue).encode()
     yield f"{draft}app-feed.json", feeds.app_feed(said, brief, issue).encode()

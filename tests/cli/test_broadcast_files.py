@@ -103,6 +103,22 @@ def test_site_and_app_get_json(drafted, site):
     assert feed["next_update"]
 
 
+def test_a_letter_for_each_person(abroad, site):
+    ref = breach(abroad, "--variant-by", "country").json["ref"]
+    to_folder = ("broadcast", "export", ref, "--documents", "out", "--letters", "--as", "Olu", "--json")
+    early = abroad(*to_folder)
+    assert (early.code, "nobody has approved" in early.error["what"]) == (4, True)
+    assert abroad("broadcast", "export", ref, "--letters", "--as", "Olu").code == 2
+    for name, level in (("Dan", "dpo"), ("Lou", "legal")):
+        abroad("person", "add", name, "--role", "approver", "--level", level, "--as", "Ada")
+    assert abroad("broadcast", "submit", ref, "--as", "Ana").code == 0
+    assert [abroad("broadcast", "approve", ref, "--as", who).code for who in ("Ben", "Dan", "Lou")] == [0, 0, 0]
+    made = abroad(*to_folder)
+    assert made.json["letters"] == {"ref": ref, "folder": "out/letters", "letters": 4, "left_out": 0}
+    zoe = (site / "out" / "letters" / "0000003.fr+us.html").read_text(encoding="utf-8")
+    assert "Bonjour Zoé," in zoe
+
+
 def test_promotion_is_no_item_of_site_or_app(drafted, site):
     facts = resources.shipped("templates") / "messages" / "goodwill-voucher" / "example.toml"
     made = drafted(

@@ -1,0 +1,38 @@
+"""Who did not get it: people whom no channel has reached, not channels that failed to reach them."""
+
+import pytest
+
+from dispatcher.model.kinds import Channel
+from dispatcher.model.outcome import Accepted, Rejected
+from dispatcher.services import exporting
+from tests.services.world import OPERATOR, World
+
+YES, NO = Accepted("m"), Rejected("no")
+
+
+@pytest.fixture
+def world(tmp_path, database_url):
+    made = World(tmp_path, database_url)
+    made.mail, made.text = made.add_account("mail", Channel.EMAIL), made.add_account("text", Channel.SMS)
+    made.posts = made.add_account("posts", Channel.SOCIAL)
+    made.audience(4, no_phone=(3, 4))
+    yield made
+    made.ctx.ledger.close()
+
+
+def listed(world, broadcast, **more):
+    return [(r["channel"], r["recipient"]) for r in exporting.rows(world.ctx, OPERATOR, f"B-{broadcast}", **more)]
+
+
+def test_whom_one_channel_reached_is_not_listed_as_unreached_by_another(world):
+    accounts = {"email": ["mail"], "sms": ["text"], "social": ["posts"]}
+    made = world.broadcast(["email", "sms", "social"], accounts)
+    world.release(made)
+    assert len(listed(world, made, unreached=True)) == 7, "nobody is reached before anything is sent"
+    world.mail.script.append([YES, NO, NO, YES])
+    world.text.script.append([NO, YES])
+    world.posts.script.append([NO])
+    for channel in accounts:
+        world.drain(channel)
+    assert listed(world, made, unreached=True) == [("email", 3), ("social", 0)]
+    assert len(listed(world, made)) == 7
