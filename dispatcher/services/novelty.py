@@ -34,7 +34,7 @@ Told = frozenset[tuple[str, str]]
 def again(ctx: Context, tx: Tx, broadcast: Broadcast) -> Iterator[Finding]:
     """A warning where the same people were told the same within the last half hour."""
     lately = measures.sent_lately(tx, broadcast.id, to_ms(ctx.clock.now() - SAME_AGAIN))
-    if not lately or broadcast.template_id not in ctx.catalogue.ids():
+    if not lately:
         return
     mine = _told(ctx, tx, broadcast)
     same = next((one for one in (broadcasts.get(tx, no) for no in lately) if _told(ctx, tx, one) == mine), None)
@@ -60,8 +60,7 @@ def findings(ctx: Context, tx: Tx, broadcast: Broadcast) -> Iterator[Finding]:
 
 
 def _is_update(ctx: Context, broadcast: Broadcast) -> bool:
-    known = broadcast.template_id in ctx.catalogue.ids()
-    return known and ctx.catalogue.get(broadcast.template_id).profile is Profile.UPDATE
+    return ctx.catalogue.profiles().get(broadcast.template_id) is Profile.UPDATE
 
 
 def _last_words(ctx: Context, tx: Tx, broadcast: Broadcast) -> Sequence[Broadcast]:
@@ -82,7 +81,7 @@ def _last_words(ctx: Context, tx: Tx, broadcast: Broadcast) -> Sequence[Broadcas
 def _told(ctx: Context, tx: Tx, broadcast: Broadcast) -> Told:
     """What its facts say in our own language: as they were when its words were frozen, else as they are."""
     at = broadcast.submitted_at or ctx.clock.now()
-    asked = {spec.name for spec in ctx.catalogue.get(broadcast.template_id).facts} - _COUNTED
+    asked = {spec.name for spec in own_facts.specs_of(ctx, broadcast)} - _COUNTED
     known = [one for one in incidents.history(tx, broadcast.incident_id or 0) if one.set_at and one.set_at <= at]
     stood = sheet(*([one] for one in known), own_facts.of(ctx, broadcast))
     language = ctx.settings.organisation.locale

@@ -1,6 +1,6 @@
 """Facts that a broadcast was given by its author instead of by the fact sheet, in the form that the sheet has."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from dispatcher.compose.facts import read_facts
 from dispatcher.errors import NotFound, TemplateError
@@ -14,7 +14,7 @@ from dispatcher.services.context import Context
 
 def of(ctx: Context, broadcast: Broadcast) -> list[Fact]:
     """Each by name and language. What cannot be read states nothing; its check says so."""
-    specs, found = list(_specs(ctx, broadcast)), []
+    specs, found = specs_of(ctx, broadcast), []
     for name, locale, value in broadcast.facts:
         try:
             found += read_facts(
@@ -26,12 +26,12 @@ def of(ctx: Context, broadcast: Broadcast) -> list[Fact]:
     return found
 
 
-def _specs(ctx: Context, broadcast: Broadcast) -> Iterable[FactSpec]:
+def specs_of(ctx: Context, broadcast: Broadcast) -> Sequence[FactSpec]:
     """Its template's; where that is gone or broken since, those of all the others: a name has one kind everywhere."""
     try:
         return ctx.catalogue.get(broadcast.template_id).facts
     except (NotFound, TemplateError):
-        return ctx.catalogue.vocabulary().values()
+        return tuple(ctx.catalogue.vocabulary().values())
 
 
 def state(ctx: Context, broadcast: Broadcast, facts: Iterable[Fact]) -> bool:

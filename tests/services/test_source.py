@@ -8,10 +8,12 @@ from dispatcher import resources
 from dispatcher.errors import TemplateError
 from dispatcher.ledger import people
 from dispatcher.model.clock import to_ms
-from dispatcher.model.kinds import Channel, Severity
+from dispatcher.model.kinds import Channel, Mode, Severity
 from dispatcher.model.person import Person, Role
-from dispatcher.services import incidents, previewing, promises
+from dispatcher.services import checking, incidents, previewing, promises
+from dispatcher.services.incidents import Opening
 from tests.services.desk import Desk
+from tests.services.test_novelty import IDLE, out
 from tests.services.test_promises import opened, say
 from tests.services.world import World
 
@@ -59,3 +61,18 @@ def test_a_word_whose_template_was_broken_since_holds_up_no_other_and_counts_onc
     promises.hear(world.ctx, to_ms(world.clock.now()))
     assert incidents.show(world.ctx, "INC-1").incident.first_word_at == told
     world.ctx.ledger.close()
+
+
+def test_a_check_looks_past_earlier_words_whose_template_was_broken_since(tmp_path):
+    own = tmp_path / "templates" / "messages" / "outage-update"
+    own.parent.mkdir(parents=True)
+    told = {"templates_dir": str(tmp_path / "templates"), "organisation.verify_url": "https://example.com/verify"}
+    desk = Desk(tmp_path, **told)
+    incidents.open_incident(desk.ctx, desk.ana, Opening("Orders stopped", Severity.MINOR, mode=Mode.LIVE))
+    for words in IDLE[:2]:
+        out(desk, words)
+    made = desk.draft("third-party-outage", incident="INC-1", severity=Severity.MINOR)
+    own.mkdir()
+    (own / "template.toml").write_text("id = [")
+    assert checking.check(desk.ctx, made.ref).audience_size == 5
+    desk.ctx.ledger.close()
