@@ -40,6 +40,7 @@ async def drain(
     """Claim and hand over due batches of a channel for at most `seconds`, or until `stopping`."""
     if hold.guard(ctx):
         return Drained(0, 0, more=False)
+    ensure_accounts(ctx)  # no tick may have seen this account yet, and without a row its failures count for nothing
     limit = ctx.settings.dispatch.drain_seconds if seconds is None else seconds
     ends = ctx.clock.monotonic() + limit
 

@@ -19,7 +19,7 @@ from dispatcher.ledger.rows import Row
 from dispatcher.log import get
 from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.kinds import Channel
-from dispatcher.model.outcome import NotSent, Outcome, OutcomeUnknown, Rejected, Throttled
+from dispatcher.model.outcome import Misconfigured, NotSent, Outcome, OutcomeUnknown, Rejected, Throttled
 from dispatcher.model.rendition import Envelope, Rendition
 from dispatcher.services import outcomes
 from dispatcher.services.context import Account, Context
@@ -84,7 +84,8 @@ async def hand_over(ctx: Context, work: Work, halting: Callable[[], bool]) -> No
                 running |= await _start(ctx, work, work.window - len(running))
             if running:
                 done, running = await asyncio.wait(running, timeout=FLUSH_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                work.finished.extend(task.result() for task in done)
+                for task in done:
+                    _notice(work, task.result())
             await _flush(ctx, work, last=not running)
             if not running and not (work.todo and not work.halted and not halting()):
                 return
@@ -98,6 +99,20 @@ def _has_room(work: Work, running: int) -> bool:
     return running == 0 or work.window - running >= max(1, work.window // 4)
 
 
+def _notice(work: Work, one: Finished) -> None:
+    """Keep an answer to be written. What makes no further call wise is heeded now, not once it is written.
+
+    An account that fails again and again is left alone at once: each further call could cost another unknown.
+    """
+    work.finished.append(one)
+    if one.stale:
+        return
+    failed = isinstance(one.outcomes[0], (NotSent, OutcomeUnknown, Misconfigured))
+    work.failures = work.failures + 1 if failed else 0
+    come_back = any(outcome.retryable for outcome in one.outcomes)
+    work.halted = work.halted or come_back or work.failures >= work.patience
+
+
 async def _flush(ctx: Context, work: Work, *, last: bool) -> None:
     many = max(8, work.window // 4)
     if work.finished and (last or len(work.finished) >= many or _oldest(ctx, work) > FLUSH_SECONDS):
@@ -109,9 +124,11 @@ async def _flush(ctx: Context, work: Work, *, last: bool) -> None:
 
 
 def _feel(ctx: Context, work: Work, one: Finished) -> None:
-    """Let the account's window grow or shrink by this answer."""
+    """Let the account's window grow or shrink by this answer; one that failed says nothing about room."""
     account = work.account
     throttled = isinstance(one.outcomes[0], Throttled)
+    if one.stale or isinstance(one.outcomes[0], (NotSent, OutcomeUnknown, Misconfigured)):
+        return
     ctx.concurrency.answered(account.name, account.settings.in_flight, throttled=throttled, now=one.at)
     if not work.alone:
         work.window = window_of(ctx, account)
@@ -146,9 +163,6 @@ def _follow_up(work: Work, one: Finished) -> None:
     sample = one.outcomes[0]
     if one.stale:
         return
-    # An account that fails again and again is left alone at once: each further call could cost another unknown.
-    work.failures = work.failures + 1 if isinstance(sample, (NotSent, OutcomeUnknown)) else 0
-    work.halted = work.halted or work.failures >= work.patience
     if len(one.seqs) > 1 and all(isinstance(o, Rejected) and o.isolate for o in one.outcomes):
         half = len(one.seqs) // 2
         work.again.update(one.seqs)
@@ -164,7 +178,6 @@ def _follow_up(work: Work, one: Finished) -> None:
     work.went += len(one.outcomes) - back
     waits = [o.retry_after for o in one.outcomes if getattr(o, "retry_after", None)]  # type: ignore[attr-defined]
     work.retry_after = max([work.retry_after or 0.0, *waits]) or None
-    work.halted = work.halted or bool(back)
 
 
 async def _start(ctx: Context, work: Work, room: int) -> set[asyncio.Task[Finished]]:

@@ -12,6 +12,8 @@ from tests.faults.verdicts import verdict_of
 
 HANDS = 4
 """Terminals at once."""
+NEWS = ("Orders cannot be placed.", "Orders can be placed in two of three shops again.")
+"""Words that were said already would be refused."""
 FLOW = (
     ("submit", "Ana", ()),
     ("approve", "Ben", ()),
@@ -30,15 +32,15 @@ def many_hands(seed, url, *, times):
         terminal.staff(arena)
         terminal.customers(arena)
         for number in range(times):
-            found, people = _one(arena, f"key-{seed}-{number}")
+            found, people = _one(arena, f"key-{seed}-{number}", NEWS[number % len(NEWS)])
             wrong += found
             told += people
     words = f"{times} broadcasts by {HANDS} terminals each, {told} told, wrong {len(wrong)} {wrong[:2] or ''}"
     return not wrong, words, time.monotonic() - began
 
 
-def _one(arena, key):
-    ref, wrong = _draft(arena, key)
+def _one(arena, key, news):
+    ref, wrong = _draft(arena, key, news)
     size = terminal.run(arena, "broadcast", "check", ref, "--json").json["audience_size"]
     for verb, who, more in FLOW:
         words = ("broadcast", verb, ref, *more, *((size,) if more else ()), "--as", who)
@@ -56,18 +58,19 @@ def _one(arena, key):
     return wrong, found.planned
 
 
-def _draft(arena, key):
+def _draft(arena, key, news):
     """The same key from many terminals gives one broadcast; the same key for other words gives a refusal."""
     words = (
         "broadcast", "draft", "--template", "holding-statement", "--audience", "customers", "--channel", "email,sms",
         "--incident", terminal.INCIDENT, "--mode", "drill", "--as", "Ana", "--key", key,
+        "--fact", f"problem={news}",
     )  # fmt: skip
     said = terminal.at_once(arena, HANDS, *words)
     refs = {one.out.strip() for one in said if one.code == 0}
     wrong = [f"draft: {one.err[-200:]}" for one in said if one.code]
     if len(refs) != 1:
         wrong.append(f"one key made {sorted(refs)}")
-    other = terminal.end(terminal.begin(arena, *words, "--fact", "problem=Another"))
+    other = terminal.end(terminal.begin(arena, *words, "--fact", "doing=Another"))
     if other.code != 4 or "E-KEY" not in other.err:
         wrong.append(f"a used key for other words: {other.code} {other.err[-200:]}")
     return sorted(refs)[0], wrong

@@ -26,9 +26,11 @@ STORM_RATIO = 1.2
 """Requests that a throttling vendor sees, by those it allows."""
 USED_RATIO = 0.5
 """And it is not left idle either."""
-OUTAGE_MOST = 60
-"""Deliveries that an outage may leave unknown: those in flight when it began, and one for each probe."""
-FEW_REFUSED = 40
+OUTAGE_MOST = 90
+"""Texts that an outage may leave unknown where two children begin with half of their window of 64: those in flight when
+it began, a group of each of their two lanes, and one for each probe."""
+FEW_REFUSED = 2 * 64
+"""What two children may have in flight when the vendor begins to refuse our key."""
 EARLY_SECONDS = 0.05
 """Two clocks of one machine may differ by so much."""
 FLUSHED_AT = (1 / 3, 2 / 3)

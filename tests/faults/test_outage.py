@@ -3,7 +3,7 @@
 import pytest
 
 from dispatcher.model.kinds import Channel
-from dispatcher.model.outcome import NotSent
+from dispatcher.model.outcome import Misconfigured, NotSent
 from tests.services.world import UNKNOWN, World
 
 pytestmark = pytest.mark.faults
@@ -55,3 +55,16 @@ def test_after_the_outage_everybody_who_waited_is_told(world):
     assert sums["accepted"] == PEOPLE - sums["unknown"]
     assert sums["unknown"] == 7 * SIZE
     assert len(vendor.told) == len(set(vendor.told))
+
+
+@pytest.mark.parametrize("refusal", [UNKNOWN, Misconfigured("401")])
+def test_an_account_that_no_tick_has_seen_yet_is_left_alone_too(world, refusal):
+    made = world.broadcast(["email"], {"email": ["mail"]}, size=SIZE)
+    world.release(made)
+    with world.ctx.ledger.write() as tx:
+        tx.change("DELETE FROM account")
+    world.vendors["mail"].script.extend([refusal] * PEOPLE)
+    world.drain("email")
+    with world.ctx.ledger.read() as tx:
+        assert tx.scalar("SELECT state FROM account") == ("broken" if refusal is UNKNOWN else "paused")
+    assert len(world.vendors["mail"].calls) <= world.ctx.settings.dispatch.breaker.failures + 2 * WINDOW
