@@ -1,5 +1,6 @@
 """How worker and beat hold on to the broker: they look for one that is gone often, and never wait for a lost answer."""
 
+from functools import cache
 from typing import Any
 
 from celery.app.amqp import AMQP
@@ -24,12 +25,11 @@ class FreeHands(redis.QoS):  # type: ignore[misc]
             raise
 
 
-class _Channel(redis.Channel):  # type: ignore[misc]
-    QoS = FreeHands
-
-
-class _Transport(redis.Transport):  # type: ignore[misc]
-    Channel = _Channel
+@cache
+def _with_free_hands(transport: type) -> type:
+    """kombu's way to Redis, through a sentinel or not, with our counting of what is under way."""
+    channel = type("Channel", (transport.Channel,), {"QoS": FreeHands})  # type: ignore[attr-defined]
+    return type("Transport", (transport,), {"Channel": channel})
 
 
 class PromptConnection(Connection):  # type: ignore[misc]
@@ -43,7 +43,7 @@ class PromptConnection(Connection):  # type: ignore[misc]
     def get_transport_cls(self) -> Any:
         """kombu's for what the broker's URL names; for Redis, ours."""
         found = super().get_transport_cls()
-        return _Transport if found is redis.Transport else found
+        return _with_free_hands(found) if issubclass(found, redis.Transport) else found
 
 
 class PromptAMQP(AMQP):  # type: ignore[misc]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dispatcher.compose.printing import Moment, Printer
-from dispatcher.errors import AudienceError, Refused
+from dispatcher.errors import AudienceError, Refused, TemplateError
 from dispatcher.ledger import broadcasts, controls, derived, superseding
 from dispatcher.ledger.audiences import AudienceVersion
 from dispatcher.ledger.engine import Tx
@@ -186,8 +186,18 @@ def _mention(ctx: Context, origin: Broadcast, words: Template) -> dict[FactKey, 
         if "our_message" in phrases:
             day = Moment(origin.release_at.isoformat(), Printer(language, told.time_zone, phrases)).date
             locale = None if language == own else language
-            said["original", locale] = phrases["our_message"].format(code=origin.code, day=day)
+            said["original", locale] = _named(phrases["our_message"], language, code=origin.code, day=day)
     return said
+
+
+def _named(words: str, language: str, **names: str) -> str:
+    try:
+        return words.format(**names)
+    except (KeyError, IndexError, ValueError, AttributeError):
+        raise TemplateError(
+            f"words.toml: our_message in {language} cannot be filled in.",
+            mend="It may hold {code} and {day} in braces, and no other.",
+        ) from None
 
 
 def hold_in(ctx: Context, tx: Tx, actor: Person, origin: Broadcast) -> None:

@@ -54,5 +54,6 @@ def taken_back(ctx: Context, tx: Tx, broadcast: Broadcast) -> list[str]:
 
 
 def _is_retracted(own: Fact, history: list[Fact]) -> bool:
-    same = [one for one in history if (one.name, one.locale, one.value) == (own.name, own.locale, own.value)]
+    """The sheet may name the language of the same words where the author did not, or the other way round."""
+    same = [one for one in history if (one.name, one.value) == (own.name, own.value)]
     return bool(same) and same[-1].state is FactState.RETRACTED

@@ -19,7 +19,7 @@ from dispatcher.model.kinds import Channel, Policy
 from dispatcher.model.person import Person
 from dispatcher.model.rendition import Rendition
 from dispatcher.people import Right, require
-from dispatcher.services import checking, codes, staff
+from dispatcher.services import checking, codes, marketing, staff
 from dispatcher.services.context import Context
 
 MARK = "[TEST]"
@@ -35,7 +35,7 @@ def send_test(ctx: Context, actor: Person, ref: str, to: Sequence[str]) -> list[
     chosen = [one for one in rendered if one.channel in {channel for channel, _ in wanted}]
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
-        made = _plan(tx, actor, broadcast, wanted, [_marked(one) for one in chosen], now)
+        made = _plan(ctx, tx, actor, broadcast, wanted, [_marked(one) for one in chosen], now)
         broadcasts.note_act(
             tx, "test sent", now, person_id=actor.id, broadcast_id=broadcast.id, detail=f"{len(wanted)} as B-{made}"
         )
@@ -76,6 +76,7 @@ def _mark(name: str, text: str) -> str:
 
 
 def _plan(
+    ctx: Context,
     tx: Tx,
     actor: Person,
     origin: Broadcast,
@@ -86,7 +87,7 @@ def _plan(
     """The same words as a small broadcast to our own people, with a recipient's values so that slots show something."""
     values: dict[str, str] = {}
     if origin.audience_version_id is not None:
-        sample = measures.telling_recipients(tx, origin.audience_version_id)
+        sample = measures.telling_recipients(tx, origin.audience_version_id, marketing.sparing(ctx, tx, origin))
         values = json.loads(sample[0][1].fields or "{}") if sample else {}
     values |= codes.sample(tx, origin)
     fields = json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

@@ -124,3 +124,10 @@ def test_what_was_set_again_after_a_retraction_may_be_said_again(desk):
     set_on_sheet(desk)
     drafting.edit(desk.ctx, desk.ana, made.ref, {}, without=[("cause", "fr")])
     assert "E-RETRACTED" not in faults(desk, made)
+
+
+def test_the_same_words_are_taken_back_whatever_language_the_sheet_names(desk):
+    made = draft(desk)
+    facts.set_facts(desk.ctx, desk.ana, desk.incident, {("cause", "en"): WORDS})
+    retract(desk)
+    assert "E-RETRACTED" in faults(desk, made)

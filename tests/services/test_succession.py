@@ -7,7 +7,7 @@ import pytest
 
 from dispatcher import resources
 from dispatcher.compose.catalogue import Catalogue
-from dispatcher.errors import NotPermitted, Refused, TooLate
+from dispatcher.errors import NotPermitted, Refused, TemplateError, TooLate
 from dispatcher.ledger import audiences, broadcasts, claims, controls, superseding
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Mode
@@ -59,6 +59,17 @@ def test_a_correction_holds_what_has_not_left_and_goes_to_exactly_those_reached(
         "fr": f"notre message {made.code} du 1 mars 2026",
     }
     assert set(fix.plan.channels) == {Channel.EMAIL, Channel.SMS}
+
+
+def test_words_of_ones_own_that_cannot_be_filled_in_are_named(world, tmp_path):
+    made = released(world, first(world))
+    world.drain("email")
+    shared = tmp_path / "own" / "messages" / "shared"
+    shared.mkdir(parents=True)
+    (shared / "words.toml").write_text('[en]\nour_message = "what we wrote {when}"\n')
+    world.ctx = replace(world.ctx, catalogue=Catalogue([tmp_path / "own", SHIPPED]))
+    with pytest.raises(TemplateError, match="our_message in en"):
+        followups.correct(world.ctx, world.author, made.ref)
 
 
 def test_a_correction_of_what_nobody_has_read_is_refused_and_changes_nothing(world):

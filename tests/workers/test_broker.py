@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from dispatcher.embedded.urls import for_celery
-from workers.broker import PromptConnection
+from workers.broker import FreeHands, PromptConnection
 
 QUEUE = "hands"
 
@@ -54,3 +54,12 @@ def test_an_acknowledgement_that_nobody_hears_frees_the_hand(channel, own_broker
     with pytest.raises(redis.ConnectionError):
         message.ack()
     assert channel.qos.can_consume()
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "rediss://127.0.0.1:1/0", "sentinel://127.0.0.1:1/0"])
+def test_every_way_to_redis_counts_its_hands_alike(url):
+    assert issubclass(PromptConnection(url).get_transport_cls().Channel.QoS, FreeHands)
+
+
+def test_a_broker_of_another_kind_keeps_its_own_way():
+    assert PromptConnection("memory://").get_transport_cls().__module__ == "kombu.transport.memory"
