@@ -1,5 +1,7 @@
 """Promotion goes to people who agreed, and waits for a person while an incident goes on."""
 
+import json
+
 import pytest
 
 from dispatcher.errors import ConfirmationWrong, Refused
@@ -16,6 +18,7 @@ from dispatcher.services import (
     previewing,
     report,
     sending,
+    testing,
     ticking,
 )
 from dispatcher.services.incidents import Change, Opening
@@ -113,6 +116,18 @@ def test_previews_show_none_of_those_who_get_nothing(desk):
     mixed(desk)
     made = desk.draft(VOUCHER, audience="mixed")
     assert {one.recipient for one in previewing.preview(desk.ctx, made.ref)} <= {1, 2}
+
+
+def test_a_test_shows_our_own_people_the_values_of_somebody_who_agreed(desk):
+    mixed(desk)
+    made = desk.draft(VOUCHER, audience="mixed")
+    desk.person("Eve", *desk.ana.roles, email="eve@example.com")
+    with desk.ctx.ledger.write() as tx:
+        tx.change('UPDATE recipient SET fields = \'{"consent":"no, and never again"}\' WHERE rid = 5')
+    testing.send_test(desk.ctx, desk.ana, made.ref, ["eve@example.com"])
+    with desk.ctx.ledger.read() as tx:
+        [shown] = tx.all("SELECT fields FROM recipient WHERE email = 'eve@example.com'")
+    assert json.loads(shown.fields)["consent"] == "yes"
 
 
 def test_who_has_agreed_but_had_enough_lately_is_counted_out_beforehand(desk):
