@@ -163,7 +163,7 @@ def test_by_plain_commands_it_is_one_from_each_and_the_next_word_keeps_the_promi
 def test_a_promise_that_passes_without_a_word_is_missed_and_stays_so_for_whoever_asks(house):
     """The real tick notices; timeline, reminders, public page and report tell of it, also after the late word."""
     (incident,) = [one["ref"] for one in house.json("incident", "list")["incidents"]]
-    house.run("incident", "promise", incident, "in 2s", who="Ana")
+    house.run("incident", "promise", incident, "in 5s", who="Ana")
     overdue = until(lambda: (v := house.json("incident", "show", incident))["promises"]["missed"] and v, "the miss")
     clock = next(one for one in overdue["clocks"] if one["clock"] == "customers" and one["state"] == "open")
     due = clock["due_at"]
