@@ -1,7 +1,5 @@
 """While the trouble lasts no clock of readers stops, whatever a word told of the next one."""
 
-# ruff: noqa: F811 - fixtures are taken by name
-
 import pytest
 
 from dispatcher.ledger import promises as rows
@@ -9,7 +7,7 @@ from dispatcher.model.incident import Phase
 from dispatcher.model.promise import PromiseKind, PromiseState
 from dispatcher.services import incidents as service
 from dispatcher.services.incidents import Change
-from tests.services.test_promises import ana, both, minutes, opened, say, states, verbs, world  # noqa: F401 - fixtures
+from tests.services.promise_world import both, minutes, opened, say, states, verbs
 
 
 def running(world, name="customers"):

@@ -5,78 +5,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dispatcher.errors import NotFound, UsageError
-from dispatcher.ledger import audiences, broadcasts, incidents, people
+from dispatcher.ledger import audiences, broadcasts, incidents
 from dispatcher.ledger import promises as rows
 from dispatcher.model.clock import to_ms
 from dispatcher.model.incident import Phase, Visibility
 from dispatcher.model.kinds import Channel, Severity
-from dispatcher.model.person import Person, Role
 from dispatcher.model.promise import Circle, PromiseKind, PromiseState
 from dispatcher.services import cadence, promises, report
 from dispatcher.services import incidents as service
-from dispatcher.services.incidents import Change, Opening
+from dispatcher.services.incidents import Change
 from dispatcher.services.kept import Count
+from tests.services.promise_world import both, clock, minutes, opened, say, states, verbs
 from tests.services.world import World
-
-
-def minutes(n):
-    return timedelta(minutes=n)
-
-
-@pytest.fixture
-def world(tmp_path, request):
-    """On SQLite, and on both databases where a test asks for `database_url`."""
-    url = request.getfixturevalue("database_url") if "database_url" in request.fixturenames else ""
-    made = World(tmp_path, url, **{"organisation.time_zone": "Europe/London"})
-    made.add_account("m", Channel.EMAIL)
-    made.audience(2)
-    return made
-
-
-both = pytest.mark.usefixtures("database_url")
-"""Whatever the database: these touch every statement."""
-
-
-@pytest.fixture
-def ana(world):
-    with world.ctx.ledger.write() as tx:
-        wanted = Person(0, "Ana", email="ana@example.com", roles=frozenset({Role.AUTHOR}))
-        return people.add(tx, wanted, to_ms(world.clock.now()))
-
-
-def opened(world, ana, **more):
-    more.setdefault("severity", Severity.MAJOR)
-    return service.open_incident(world.ctx, ana, Opening("Online orders stopped", **more))
-
-
-def say(world, *, template="outage-update", next_in=None, after=0, incident=1):
-    """A broadcast about the incident, written now, released `after` minutes later and taken by the vendor."""
-    made = world.broadcast([Channel.EMAIL], {Channel.EMAIL: ["m"]})
-    now = world.clock.now()
-    with world.ctx.ledger.write() as tx:
-        broadcasts.change(
-            tx, made, incident_id=incident, template_id=template, submitted_at=to_ms(now),
-            next_update_at=to_ms(now + minutes(next_in)) if next_in else None,
-        )  # fmt: skip
-    world.clock.pass_by(60 * after)
-    world.release(made)
-    world.drain("email")
-    promises.hear(world.ctx, to_ms(world.clock.now()))
-    return made
-
-
-def clock(world, name="customers"):
-    with world.ctx.ledger.read() as tx:
-        return [(p.state, p.due_at) for p in rows.of(tx, 1) if p.clock == name]
-
-
-def states(world, name="customers"):
-    return [state for state, _ in clock(world, name)]
-
-
-def verbs(world):
-    return [entry.verb for entry in service.show(world.ctx, "INC-1").timeline]
-
 
 # --- the cadence
 

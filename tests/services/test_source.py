@@ -13,8 +13,8 @@ from dispatcher.model.person import Person, Role
 from dispatcher.services import checking, incidents, previewing, promises
 from dispatcher.services.incidents import Opening
 from tests.services.desk import Desk
+from tests.services.promise_world import opened, say
 from tests.services.test_novelty import IDLE, out
-from tests.services.test_promises import opened, say
 from tests.services.world import World
 
 
