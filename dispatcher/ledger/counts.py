@@ -19,20 +19,10 @@ def by_channel(tx: Tx, broadcast_id: int) -> dict[str, Row[Any]]:
     return {row.channel: row for row in rows}
 
 
-def beside(tx: Tx, table: str, alias: str, key: str) -> str:
-    """A join that looks into a large table once for each row before it, by `key`.
-
-    Left to themselves the databases may read all of it instead, when what they know of it is old.
-    """
-    if tx.is_sqlite:
-        return f"CROSS JOIN {table} {alias} ON {key}"
-    return f"CROSS JOIN LATERAL (SELECT * FROM {table} {alias} WHERE {key} OFFSET 0) {alias}"
-
-
 def of_batches(tx: Tx) -> str:
     """A join behind `batch b`: each delivery of the batches that are left, as `d`."""
     bounds = f"d.broadcast_id = b.broadcast_id AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
-    return beside(tx, "delivery", "d", bounds)
+    return tx.beside("delivery", "d", bounds)
 
 
 def reasons(tx: Tx, broadcast_id: int, most: int | None = None) -> Sequence[Row[Any]]:

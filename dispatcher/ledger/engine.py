@@ -124,14 +124,18 @@ class Tx:
         return f"(SELECT {', '.join(picks)} FROM jsonb_array_elements(CAST(:rows AS jsonb)))"
 
     def looked_up(self, columns: Mapping[str, str], table: str, key: str) -> str:
-        """A FROM item: each row of `:rows` as `x` with its row of a large table as `d`, which `key` names.
+        """A FROM item: each row of `:rows` as `x` with its row of a large table as `d`, which `key` names."""
+        return f"{self.rows_of(columns)} x {self.beside(table, 'd', key)}"
+
+    def beside(self, table: str, alias: str, key: str) -> str:
+        """A join that looks into a large table once for each row before it, by `key`.
 
         PostgreSQL looks up one by one. Left to itself it believes a table that was filled since its last ANALYZE to be
         all but empty, and reads everything a broadcast has there, once for each of the rows if it comes to the worst.
         """
         if self.is_sqlite:
-            return f"{self.rows_of(columns)} x CROSS JOIN {table} d ON {key}"
-        return f"{self.rows_of(columns)} x CROSS JOIN LATERAL (SELECT * FROM {table} d WHERE {key} OFFSET 0) d"
+            return f"CROSS JOIN {table} {alias} ON {key}"
+        return f"CROSS JOIN LATERAL (SELECT * FROM {table} {alias} WHERE {key} OFFSET 0) {alias}"
 
     @staticmethod
     def pack(rows: Iterable[Sequence[Any]]) -> str:

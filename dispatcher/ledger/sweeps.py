@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dispatcher.ledger import claims
-from dispatcher.ledger.counts import beside, of_batches
+from dispatcher.ledger.counts import of_batches
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import BATCH
@@ -70,7 +70,7 @@ def unknown_due(tx: Tx, channel: str, before: int, limit: int) -> Sequence[Row[A
         "SELECT d.broadcast_id, d.seq, d.rid, d.attempt_id, a.account, a.part, a.started_at, b.rendition_id, b.no,"
         " c.policy, c.state AS control, c.expires_at, d.tries FROM batch b"
         f" JOIN control c ON c.broadcast_id = b.broadcast_id AND c.channel = b.channel {of_batches(tx)}"
-        f" {beside(tx, 'attempt', 'a', 'a.broadcast_id = d.broadcast_id AND a.no = b.no AND a.id = d.attempt_id')}"
+        f" {tx.beside('attempt', 'a', 'a.broadcast_id = d.broadcast_id AND a.no = b.no AND a.id = d.attempt_id')}"
         " WHERE b.channel = :channel AND b.unknown > 0 AND d.state = 4 AND a.started_at <= :before"
         " AND (d.reason IS NULL OR d.reason NOT LIKE 'left by policy%') ORDER BY a.started_at LIMIT :limit",
         channel=channel, before=before, limit=limit,
