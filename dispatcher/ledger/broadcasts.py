@@ -57,6 +57,12 @@ def recent(tx: Tx, limit: int = 50) -> list[Broadcast]:
     return [_broadcast(row) for row in rows]
 
 
+def profiles(tx: Tx) -> dict[str, str]:
+    """What kind of message each template was when words were last frozen from it."""
+    rows = tx.all("SELECT template_id, profile FROM broadcast WHERE profile IS NOT NULL ORDER BY submitted_at")
+    return {row.template_id: row.profile for row in rows}
+
+
 def all_ids(tx: Tx) -> list[int]:
     """Every broadcast there ever was, the oldest first."""
     return [row[0] for row in tx.all("SELECT id FROM broadcast ORDER BY id")]
@@ -230,5 +236,6 @@ def _broadcast(row: Row[Any]) -> Broadcast:
         next_update_at=from_ms(row.next_update_at),
         signatory=row.signatory or "",
         preapproval_id=row.preapproval_id,
+        source=row.source or "",
         extra=stored.get("extra", {}),
     )

@@ -90,7 +90,7 @@ class Broadcast:
     """A row of the ledger as a noun.
 
     `facts` are (name, locale, raw value) as the author gave them; `digest` is set by submit; `audience_size` counts
-    people, not deliveries.
+    people, not deliveries. `source` is the outline of the template that the frozen words came from, as it is stored.
     """
 
     id: int
@@ -121,6 +121,7 @@ class Broadcast:
     next_update_at: datetime | None = None
     signatory: str = ""
     preapproval_id: int | None = None
+    source: str = ""
     extra: Mapping[str, object] = field(default_factory=dict)
 
     @property

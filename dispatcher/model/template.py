@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
-from dispatcher.model.fact import FactSpec
+from dispatcher.model.fact import FactKind, FactSpec
 from dispatcher.model.kinds import Channel, Purpose
 from dispatcher.model.person import Level
 from dispatcher.model.rendition import Slot
@@ -100,11 +101,51 @@ class Template:
         """Every variant that has a part of its own beside the plain one."""
         return {name.variant for name in map(PartName.parse, self.sources) if name} - {""}
 
+    def outline(self) -> dict[str, Any]:
+        """What frozen words need to know of their template once its files are gone: all but the words themselves."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "purpose": self.purpose,
+            "audiences": list(self.audiences),
+            "channels": list(self.channels),
+            "documents": list(self.documents),
+            "facts": [[f.name, f.kind, f.required, f.confirmed, list(f.required_for)] for f in self.facts],
+            "level": self.level,
+            "approvals": list(self.approvals),
+            "profile": self.profile,
+            "parts": sorted(self.sources),
+            "locale": self.locale,
+        }
+
+    @classmethod
+    def of_outline(cls, data: Mapping[str, Any]) -> "Template":
+        """The template behind `outline`; its parts are there by name, and empty."""
+        return cls(
+            id=data["id"],
+            title=data["title"],
+            about="",
+            purpose=Purpose(data["purpose"]),
+            audiences=tuple(data["audiences"]),
+            channels=tuple(map(Channel, data["channels"])),
+            documents=tuple(data["documents"]),
+            facts=tuple(_spec(*fact) for fact in data["facts"]),
+            level=Level(data["level"]),
+            approvals=tuple(map(Level, data["approvals"])),
+            profile=Profile(data["profile"]),
+            sources=dict.fromkeys(data["parts"], ""),
+            locale=data["locale"],
+        )
+
     def sha256(self) -> str:
         """Digest of every byte that shapes a message: the parts, the partials and the words."""
         plain = {"id": self.id, "sources": dict(self.sources), "shared": dict(self.shared)}
         plain["words"] = {locale: dict(words) for locale, words in self.words.items()}
         return hashlib.sha256(json.dumps(plain, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _spec(name: str, kind: str, required: bool, confirmed: bool, required_for: list[str]) -> FactSpec:
+    return FactSpec(name, FactKind(kind), required, confirmed, required_for=tuple(required_for))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Submit freezes words, people and plan under a digest; a second person says yes, returns it or rejects it."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 from dispatcher.errors import IllegalTransition, Refused
@@ -22,6 +23,7 @@ from dispatcher.services import (
     overriding,
     readership,
     sign_off,
+    source,
     told_promise,
     waves,
 )
@@ -54,11 +56,18 @@ def freeze(
         size = planning.people(tx, broadcast.id)
         codes.bind(tx, broadcast, size)
         broadcasts.move(tx, broadcast, BroadcastState.SUBMITTED, submitted_at=now, audience_size=size, digest=None)
-        broadcasts.change(tx, broadcast.id, digest=digest(tx, broadcast))
+        _bind(tx, broadcast, template)
         broadcasts.note_edit(tx, broadcast.id, broadcast.version, actor.id, now)
         broadcasts.note_act(tx, "submitted", now, person_id=actor.id, door=door_of(actor), broadcast_id=broadcast.id)
         then(ctx, tx, broadcasts.get(tx, broadcast.id), result)
         return broadcasts.get(tx, broadcast.id)
+
+
+def _bind(tx: Tx, broadcast: Broadcast, template: Template) -> None:
+    """Keep what the words came from, and take the digest of it all."""
+    outline = source.submitted(template)
+    bound = digest(tx, dataclasses.replace(broadcast, source=outline))
+    broadcasts.change(tx, broadcast.id, source=outline, profile=template.profile, digest=bound)
 
 
 def _ask(ctx: Context, tx: Tx, broadcast: Broadcast, result: checking.CheckResult) -> None:
@@ -80,7 +89,7 @@ def approve(ctx: Context, actor: Person, ref: str, *, seen: str = "") -> Broadca
         broadcast = submitted(tx, ref)
         waves.require_alone(tx, broadcast, "approve")
         require_second_person(actor, broadcasts.editors(tx, broadcast.id))
-        template = ctx.catalogue.get(broadcast.template_id)
+        template = source.standing(ctx, broadcast)
         bound = require_unaltered(tx, broadcast)
         require_seen(broadcast, bound, seen)
         told_promise.require_all_ahead(ctx, tx, broadcast, ctx.clock.now())
@@ -112,7 +121,7 @@ def lacking(ctx: Context, ref: str) -> list[str]:
     """Levels whose yes is still missing."""
     with ctx.ledger.read() as tx:
         broadcast = broadcasts.get(tx, broadcast_id(ref))
-        template = ctx.catalogue.get(broadcast.template_id)
+        template = source.standing(ctx, broadcast)
         return [str(level) for level in sign_off.missing(ctx, tx, broadcast, template, broadcast.digest or "")]
 
 

@@ -16,6 +16,7 @@ def digest(tx: Tx, broadcast: Broadcast) -> str:
         "form": 1,
         "mode": broadcast.mode,
         "template": broadcast.template_id,
+        "source": broadcast.source,
         "purpose": broadcast.purpose,
         "severity": broadcast.severity,
         "plan": broadcast.plan.as_dict(),

@@ -19,7 +19,7 @@ from dispatcher.model.kinds import FactState
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState
 from dispatcher.people import Right, door_of, may, require
-from dispatcher.services import followups, own_facts
+from dispatcher.services import followups, own_facts, source
 from dispatcher.services.context import Context
 
 _OUT = frozenset(
@@ -248,6 +248,6 @@ def _tells(ctx: Context, broadcast: Broadcast, fact: Fact) -> bool:
     if any(name == fact.name for name, _, _ in broadcast.facts):
         return False
     try:
-        return ctx.catalogue.get(broadcast.template_id).spec(fact.name) is not None
+        return source.standing(ctx, broadcast).spec(fact.name) is not None
     except (NotFound, TemplateError):  # gone, or broken since: it may well state it
         return True

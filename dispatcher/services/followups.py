@@ -223,7 +223,7 @@ def _reroutes(tx: Tx, origin: Broadcast) -> list[int]:
 
 def _to_be_voided(ctx: Context, tx: Tx, origin: Broadcast, words: Template) -> list[int]:
     """What the update will end: those of its line that it outdates."""
-    passing = succession.passing(ctx)
+    passing = succession.passing(ctx, tx)
     line = [broadcasts.get(tx, one) for one in superseding.line(tx, origin.id)]
     return [
         one.id

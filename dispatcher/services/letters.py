@@ -22,7 +22,7 @@ from dispatcher.model.person import Person
 from dispatcher.model.rendition import Slot
 from dispatcher.model.template import Document
 from dispatcher.people import Right, door_of, require
-from dispatcher.services import marketing, papers, readership
+from dispatcher.services import marketing, papers, readership, source
 from dispatcher.services.context import Context
 from dispatcher.services.exporting import Reached
 from dispatcher.tables import writing
@@ -109,7 +109,7 @@ class _Run:
         self._ctx, self._broadcast, self._made, self._reached = ctx, broadcast, made, reached
         self.left_out = 0
         with ctx.ledger.read() as tx:
-            self._read = readership.readers(tx, broadcast, ctx.catalogue.get(broadcast.template_id))
+            self._read = readership.readers(tx, broadcast, source.standing(ctx, broadcast))
 
     def write(self, folder: Path, *, pdf: bool) -> Iterator[dict[str, Any]]:
         """Each letter as a file for its owner alone, and its line of the index."""

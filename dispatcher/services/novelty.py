@@ -16,7 +16,7 @@ from dispatcher.model.clock import to_ms
 from dispatcher.model.fact import Fact, FactValue, sheet
 from dispatcher.model.kinds import FactState, Purpose
 from dispatcher.model.template import Profile
-from dispatcher.services import own_facts
+from dispatcher.services import own_facts, source
 from dispatcher.services.context import Context
 from dispatcher.services.findings import Finding
 
@@ -60,7 +60,7 @@ def findings(ctx: Context, tx: Tx, broadcast: Broadcast) -> Iterator[Finding]:
 
 
 def _is_update(ctx: Context, broadcast: Broadcast) -> bool:
-    return ctx.catalogue.profiles().get(broadcast.template_id) is Profile.UPDATE
+    return source.profile(ctx, broadcast) is Profile.UPDATE
 
 
 def _last_words(ctx: Context, tx: Tx, broadcast: Broadcast) -> Sequence[Broadcast]:

@@ -9,6 +9,7 @@ from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.fact import Fact, FactSpec
 from dispatcher.model.kinds import FactState
+from dispatcher.services import source
 from dispatcher.services.context import Context
 
 
@@ -29,7 +30,7 @@ def of(ctx: Context, broadcast: Broadcast) -> list[Fact]:
 def specs_of(ctx: Context, broadcast: Broadcast) -> Sequence[FactSpec]:
     """Its template's; where that is gone or broken since, those of all the others: a name has one kind everywhere."""
     try:
-        return ctx.catalogue.get(broadcast.template_id).facts
+        return source.standing(ctx, broadcast).facts
     except (NotFound, TemplateError):
         return tuple(ctx.catalogue.vocabulary().values())
 

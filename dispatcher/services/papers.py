@@ -21,7 +21,7 @@ from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState
 from dispatcher.model.template import Document
 from dispatcher.people import Right, require
-from dispatcher.services import briefing, checking
+from dispatcher.services import briefing, checking, source
 from dispatcher.services.context import Context
 
 _PRINTED = ("letter", "poster", "press", "script")
@@ -61,7 +61,7 @@ def read(ctx: Context, ref: str) -> tuple[Broadcast, Brief, Composed]:
     """A broadcast, its brief and all it says: what is frozen, or the draft as it stands."""
     with ctx.ledger.read() as tx:
         broadcast = broadcasts.get(tx, broadcast_id(ref))
-        template = ctx.catalogue.get(broadcast.template_id)
+        template = source.standing(ctx, broadcast)
         brief = briefing.brief(ctx, tx, broadcast, template)
         return broadcast, brief, checking.said_now(ctx, tx, broadcast, template)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from dispatcher.errors import NotFound, NotPermitted, Refused, UsageError
+from dispatcher.errors import NotFound, NotPermitted, Refused, TemplateError, UsageError
 from dispatcher.ledger import approvals, audiences, broadcasts, preapprovals
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
@@ -191,9 +191,17 @@ def require_still(ctx: Context, tx: Tx, broadcast: Broadcast, *, lock: bool = Fa
     row = preapprovals.get(tx, broadcast.preapproval_id, lock=lock)
     terms = _terms(row)
     _require_held(ctx, tx, row, broadcast.ref)
-    _require_bytes(ctx, row, terms, ctx.catalogue.get(broadcast.template_id), broadcast.ref)
+    _require_bytes(ctx, row, terms, _template_now(ctx, row, broadcast), broadcast.ref)
     _require_reach(tx, row, terms, broadcast)
     return terms
+
+
+def _template_now(ctx: Context, row: Row[Any], broadcast: Broadcast) -> Template:
+    """The template as it is: what a yes of days ago was given to must still be there when nobody looks again."""
+    try:
+        return ctx.catalogue.get(broadcast.template_id)
+    except (NotFound, TemplateError) as error:
+        raise outside(row.name, "template", f"Its template is gone or broken: {error.what}", broadcast.ref) from None
 
 
 def _bind(

@@ -23,7 +23,7 @@ from dispatcher.model.person import Person
 from dispatcher.model.promise import Circle, Promise, PromiseKind, PromiseState, schedule
 from dispatcher.model.template import Profile, Template
 from dispatcher.people import PROGRAM, door_of
-from dispatcher.services import cadence
+from dispatcher.services import cadence, source
 from dispatcher.services.context import Context
 
 _CIRCLES = {
@@ -263,7 +263,7 @@ def hear(ctx: Context, now: int) -> int:
 def _heard(ctx: Context, tx: Tx, broadcast: Broadcast, at: datetime) -> None:
     incident = incidents.get(tx, broadcast.incident_id or 0, lock=True)
     try:
-        template = ctx.catalogue.get(broadcast.template_id)
+        template = source.standing(ctx, broadcast)
     except NotFound:
         return
     if template.profile in _NO_NEWS or broadcast.purpose is Purpose.PROMOTIONAL:

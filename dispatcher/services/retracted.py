@@ -8,7 +8,7 @@ from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import FactState
-from dispatcher.services import own_facts
+from dispatcher.services import own_facts, source
 from dispatcher.services.context import Context
 from dispatcher.services.findings import Finding
 
@@ -42,7 +42,7 @@ def _told_and_retracted(ctx: Context, tx: Tx, broadcast: Broadcast) -> list[str]
         if fact.state is FactState.RETRACTED and fact.locale is None and fact.set_at and fact.set_at >= frozen
     }
     own = {name for name, _, _ in broadcast.facts}
-    asked = {spec.name for spec in ctx.catalogue.get(broadcast.template_id).facts}
+    asked = {spec.name for spec in source.standing(ctx, broadcast).facts}
     stood = {
         name: published.fact_as_of(tx, broadcast.incident_id, name, to_ms(frozen))
         for name in since.keys() & asked - own

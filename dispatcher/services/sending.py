@@ -19,6 +19,7 @@ from dispatcher.services import (
     releasing,
     retracted,
     sign_off,
+    source,
     succession,
     told_promise,
     wave_order,
@@ -118,8 +119,7 @@ def _require_ready(ctx: Context, tx: Tx, broadcast: Broadcast, confirmed: int) -
     waves.require_alone(tx, broadcast, "send")
     bound = require_unaltered(tx, broadcast)
     waves.require_ready(tx, broadcast)
-    template = ctx.catalogue.get(broadcast.template_id)
-    if missing := sign_off.missing(ctx, tx, broadcast, template, bound):
+    if missing := sign_off.missing(ctx, tx, broadcast, source.standing(ctx, broadcast), bound):
         raise NotPermitted(
             f"{broadcast.ref} needs another approval.", why=f"Missing: {', '.join(missing)}.",
             mend=f"dispatcher broadcast approve {broadcast.ref}",

@@ -7,6 +7,7 @@ read from the clock when somebody answers, so it holds even if no tick has run; 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import zip_longest
 from typing import Any
 
@@ -19,6 +20,7 @@ from dispatcher.model.kinds import Severity
 from dispatcher.model.person import Level, Person
 from dispatcher.model.template import Template
 from dispatcher.people import Right, may, require_level
+from dispatcher.services import source
 from dispatcher.services.context import Context
 
 BREAK_GLASS = 2
@@ -41,15 +43,13 @@ def needed(ctx: Context, template: Template, severity: Severity) -> tuple[Level,
 
 def needed_by(ctx: Context, tx: Tx, broadcast: Broadcast, template: Template) -> tuple[Level, ...]:
     """The levels that this broadcast needs: also those of the waves that it leads, and a correction at least those of
-    the words that it takes back."""
-    own = needed(ctx, template, broadcast.severity)
+    the words that it takes back; of each as it was submitted and as its template is now."""
     others = list(waves.members(tx, broadcast.id))
     if broadcast.relation == "correction" and broadcast.origin_id is not None:
         others.append(broadcast.origin_id)
-    for one in (broadcasts.get(tx, number) for number in others):
-        if one.template_id in ctx.catalogue.ids():
-            own = _together(own, needed(ctx, ctx.catalogue.get(one.template_id), one.severity))
-    return own
+    along = [broadcast, *(broadcasts.get(tx, number) for number in others)]
+    demands = [needed(ctx, words, one.severity) for one in along for words in source.readings(ctx, one)]
+    return reduce(_together, demands, needed(ctx, template, broadcast.severity))
 
 
 def _together(first: Sequence[Level], second: Sequence[Level]) -> tuple[Level, ...]:

@@ -14,18 +14,20 @@ from dispatcher.services.context import Context
 _PASSING = frozenset({Profile.UPDATE, Profile.CLOSING})
 
 
-def passing(ctx: Context) -> frozenset[str]:
+def passing(ctx: Context, tx: Tx) -> frozenset[str]:
     """Templates whose words are void once there is newer news, whatever template tells that.
 
-    The people of every other one must read it even so; one that cannot be read now counts as such.
+    The people of every other one must read it even so. One that cannot be read now is what it was when words were last
+    frozen from it.
     """
-    return frozenset(one for one, profile in ctx.catalogue.profiles().items() if profile in _PASSING)
+    known = broadcasts.profiles(tx) | ctx.catalogue.profiles()
+    return frozenset(one for one, profile in known.items() if profile in _PASSING)
 
 
 def require_newest(ctx: Context, tx: Tx, broadcast: Broadcast) -> None:
     """Return unless a newer broadcast that makes this one void is out or about to be."""
     superseding.lock(tx, broadcast.id)
-    if later := superseding.newer(tx, broadcast.id, passing(ctx)):
+    if later := superseding.newer(tx, broadcast.id, passing(ctx, tx)):
         raise Refused(
             f"{broadcast.ref} is older than {broadcast_ref(later[-1])}, which was sent.",
             why="Older news must not come after newer.",
@@ -37,7 +39,7 @@ def require_newest(ctx: Context, tx: Tx, broadcast: Broadcast) -> None:
 def take_over(ctx: Context, tx: Tx, broadcast: Broadcast, at: datetime) -> None:
     """From `at` on nothing of what this broadcast makes void is handed over. The caller holds the line's lock."""
     now = to_ms(ctx.clock.now())
-    for one in superseding.supersede(tx, broadcast.id, to_ms(at), now, passing(ctx)):
+    for one in superseding.supersede(tx, broadcast.id, to_ms(at), now, passing(ctx, tx)):
         detail = f"by {broadcast.ref} from {at.isoformat(timespec='seconds')}"
         broadcasts.note_act(tx, "superseded", now, door="program", broadcast_id=one, detail=detail)
 
@@ -46,7 +48,7 @@ def give_way(ctx: Context, tx: Tx, broadcast: Broadcast) -> None:
     """This broadcast does not go out after all: what it would have ended goes on."""
     now = to_ms(ctx.clock.now())
     superseding.lock(tx, broadcast.id)
-    for one in superseding.lift(tx, broadcast.id, now, passing(ctx)):
+    for one in superseding.lift(tx, broadcast.id, now, passing(ctx, tx)):
         broadcasts.note_act(
             tx, "goes on", now, door="program", broadcast_id=one, detail=f"{broadcast.ref} was taken back"
         )

@@ -14,7 +14,7 @@ from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast, broadcast_id
 from dispatcher.model.promise import PromiseKind
 from dispatcher.model.template import Profile
-from dispatcher.services import promises
+from dispatcher.services import promises, source
 from dispatcher.services.context import Context
 from dispatcher.services.findings import Finding
 
@@ -26,7 +26,7 @@ def of(ctx: Context, tx: Tx, broadcast: Broadcast) -> datetime | None:
     """The time of the next word as the text has it: its own, else what was promised when the words were frozen (now,
     for a draft). None where the text tells none."""
     try:
-        template = ctx.catalogue.get(broadcast.template_id)
+        template = source.standing(ctx, broadcast)
     except NotFound:
         return None
     if broadcast.incident_id is None or template.profile is not Profile.UPDATE:

@@ -19,7 +19,7 @@ from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.person import Person
 from dispatcher.model.states import BroadcastState
 from dispatcher.people import Right, require
-from dispatcher.services import hold, marketing, releasing, retracted, sign_off, succession, told_promise
+from dispatcher.services import hold, marketing, releasing, retracted, sign_off, source, succession, told_promise
 from dispatcher.services.context import Context
 from dispatcher.services.digests import require_unaltered
 from dispatcher.services.wave_order import Wave, ref_of, told_of
@@ -189,7 +189,7 @@ def _release(ctx: Context, tx: Tx, row: Row[Any], now: int) -> Broadcast:
     one = broadcasts.get(tx, row.broadcast_id, lock=True)
     if one.state is not BroadcastState.APPROVED:
         raise IllegalTransition(f"{one.ref} is {one.state}.")
-    if left := sign_off.missing(ctx, tx, one, ctx.catalogue.get(one.template_id), require_unaltered(tx, one)):
+    if left := sign_off.missing(ctx, tx, one, source.standing(ctx, one), require_unaltered(tx, one)):
         raise NotPermitted(f"{one.ref} needs another approval.", why=f"Missing: {', '.join(left)}.")
     marketing.require_quiet(ctx, tx, one)
     succession.require_newest(ctx, tx, one)

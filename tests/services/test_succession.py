@@ -307,7 +307,7 @@ def test_a_breach_notice_stands_apart_and_another_audience_is_no_kin(world):
         audiences.fill(tx, version.id, [(1, "x@example.com", None, "en", "{}")])
     other = first(world, audience="others")
     with ctx.ledger.read() as tx:
-        passing = succession.passing(ctx)
+        passing = succession.passing(ctx, tx)
         assert superseding.older(tx, news.id, passing) == []
         assert superseding.older(tx, news.id, {breach.template_id}) == [breach.id]
         assert superseding.older(tx, again.id, passing) == [news.id]

@@ -191,7 +191,9 @@ CREATE TABLE broadcast (
     signatory TEXT,
     preapproval_id BIGINT,
     next_update_at BIGINT,
-    worded_at BIGINT
+    worded_at BIGINT,
+    profile TEXT,
+    source TEXT
 );
 CREATE INDEX broadcast_unworded ON broadcast (release_at) WHERE worded_at IS NULL AND incident_id IS NOT NULL;
 
