@@ -10,7 +10,7 @@ import time
 import pytest
 
 from dispatcher.model.outcome import NotSent, OutcomeUnknown
-from dispatcher.wire import ANSWER_CAP, Answer, AnswerLost, NeverConnected, Wire
+from dispatcher.wire import ANSWER_CAP, Answer, AnswerLost, NeverConnected, Wire, begin_before
 from tests.contract.certificate import self_signed, server_side
 from tests.contract.http_vendor import Fault, HttpVendor, always, closed_port, early_reset, in_thread, reply
 
@@ -65,9 +65,8 @@ def test_connections_are_kept_and_speak_without_delay():
     async def act(wire, vendor):
         for _ in range(5):
             await call(wire, vendor.url)
-        pool = wire._pool()
-        ((connection, _),) = next(iter(pool.session.connector._conns.values()))
-        sock = connection.transport.get_extra_info("socket")
+        ((connection,),) = wire._pool()._idle.values()
+        sock = connection._transport.get_extra_info("socket")
         options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY), (socket.SOL_SOCKET, socket.SO_KEEPALIVE)]
         return vendor.opened, [sock.getsockopt(*option) for option in options]
 
@@ -103,7 +102,186 @@ def test_no_proxy_is_taken_from_the_environment(monkeypatch):
     assert against(always(reply(204)), lambda wire, vendor: call(wire, vendor.url)).status == 204
 
 
+def test_an_answer_is_whole_however_it_is_cut_into_pieces():
+    whole = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\nX-A: one\r\n\r\n5\r\nhello\r\n3\r\n yo\r\n0\r\n\r\n"
+
+    async def run():
+        async def drip(reader, writer):
+            for _ in range(2):
+                await reader.readuntil(b"\r\n\r\n{}")
+                for at in range(len(whole)):
+                    writer.write(whole[at : at + 1])
+                    await asyncio.sleep(0)
+
+        server = await asyncio.start_server(drip, "127.0.0.1", 0)
+        async with Wire() as wire:
+            answers = [await call(wire, address(server.sockets[0])) for _ in range(2)]
+        server.close()
+        return [(answer.status, answer.headers["x-a"], answer.body) for answer in answers]
+
+    assert asyncio.run(run()) == [(201, "one", b"hello yo")] * 2
+
+
+def test_what_a_vendor_says_before_its_answer_is_not_the_answer():
+    early = b"HTTP/1.1 103 Early Hints\r\nX-Message-Id: early\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
+
+    async def act(wire, vendor):
+        return [await call(wire, vendor.url) for _ in range(2)], vendor.opened
+
+    answers, opened = against(always(early + reply(202, b"", {"X-Other": "1"})), act)
+    assert [(answer.status, answer.headers.get("x-message-id")) for answer in answers] == [(202, None)] * 2
+    assert opened == 1
+
+
+def test_an_answer_without_a_length_ends_with_its_connection():
+    async def run():
+        async def say(reader, writer):
+            await reader.readuntil(b"\r\n\r\n{}")
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\nall there is")
+            writer.close()
+
+        server = await asyncio.start_server(say, "127.0.0.1", 0)
+        async with Wire() as wire:
+            answers = [await call(wire, address(server.sockets[0])) for _ in range(2)]
+        server.close()
+        return [answer.body for answer in answers]
+
+    assert asyncio.run(run()) == [b"all there is"] * 2
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        reply(200, b"", {"Connection": "close"}),
+        reply(200) + reply(201),
+        reply(200) + b"more",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+def test_a_connection_that_cannot_be_trusted_with_another_request_is_not_kept(said):
+    """Above all what comes after an answer must not be read as the answer to somebody else's request."""
+
+    async def act(wire, vendor):
+        return [(await call(wire, vendor.url)).status for _ in range(2)], vendor.opened
+
+    assert against(always(said), act) == ([200, 200], 2)
+
+
+def test_an_answer_that_comes_out_of_turn_is_nobodys():
+    async def run():
+        async def speak_twice(reader, writer):
+            while True:
+                await reader.readuntil(b"\r\n\r\n{}")
+                writer.write(reply(200))
+                await asyncio.sleep(0.05)
+                writer.write(reply(500))
+
+        server = await asyncio.start_server(speak_twice, "127.0.0.1", 0)
+        async with Wire() as wire:
+            statuses = []
+            for _ in range(2):
+                statuses.append((await call(wire, address(server.sockets[0]))).status)
+                await asyncio.sleep(0.1)
+        server.close()
+        return statuses
+
+    assert asyncio.run(run()) == [200, 200]
+
+
+def test_an_answer_before_the_request_has_left_ends_it(monkeypatch):
+    """Nobody reads the rest of the body: it is not waited for, and the connection carries nothing more."""
+    opened = []
+
+    async def run():
+        async def refuse(reader, writer):
+            opened.append(writer)
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(reply(413))
+            await asyncio.sleep(5)
+
+        server = await asyncio.start_server(refuse, "127.0.0.1", 0, limit=1024)
+        async with Wire() as wire:
+            url = address(server.sockets[0])
+            statuses = [(await call(wire, url, body=b"x" * 40_000_000, timeout=60)).status for _ in range(2)]
+        server.close()
+        return statuses
+
+    assert asyncio.run(run()) == [413, 413]
+    assert len(opened) == 2
+
+
+def test_idle_connections_are_hung_up_after_a_while(monkeypatch):
+    monkeypatch.setattr("dispatcher.wire.pool.KEEP_ALIVE", 0.05)
+
+    async def act(wire, vendor):
+        await asyncio.gather(*(call(wire, vendor.url) for _ in range(3)))
+        await vendor.until_idle(60)
+        return (await call(wire, vendor.url)).status
+
+    assert against(always(reply(204)), act) == 204
+
+
+def test_a_name_is_looked_up_once_for_all_who_wait(monkeypatch):
+    asked, real = [], socket.getaddrinfo
+
+    def counting(*args, **kwargs):
+        asked.append(args[0])
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", counting)
+
+    async def act(wire, vendor):
+        url = vendor.url.replace("127.0.0.1", "localhost")
+        await asyncio.gather(*(call(wire, url) for _ in range(5)))
+        return asked.count("localhost")
+
+    assert against(always(reply()), act) == 1
+
+
 # --- certainly not sent
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("POST", "/a b", {}),
+        ("POST", "/\u00e9", {}),
+        ("POST", "/a\r\nX-More: 1", {}),
+        ("POST", "/", {"X-A": "1\r\nX-More: 1"}),
+        ("POST", "/", {"X-A\r\nX-More": "1"}),
+        ("POST", "/", {"X A": "1"}),
+        ("POST /a HTTP/1.1\r\nX:", "/", {}),
+        ("HEAD", "/", {}),
+    ],
+)
+def test_nothing_can_be_smuggled_into_a_request(method, path, headers):
+    async def act(wire, vendor):
+        with pytest.raises(NeverConnected):
+            await wire.request(method, vendor.url + path, headers=headers, body=b"", timeout=2)
+        return vendor.opened
+
+    assert against(always(reply()), act) == 0
+
+
+@pytest.mark.parametrize("url", ["ftp://example.com/", "http://user:word@127.0.0.1/", "http:///a", "127.0.0.1"])
+def test_an_address_that_is_none_is_certain(url):
+    async def act():
+        async with Wire() as wire:
+            await call(wire, url)
+
+    with pytest.raises(NeverConnected) as caught:
+        asyncio.run(act())
+    assert "word" not in str(caught.value)
+
+
+def test_too_late_is_certain():
+    async def act(wire, vendor):
+        begin_before(asyncio.get_running_loop().time() - 0.001)
+        with pytest.raises(NeverConnected):
+            await call(wire, vendor.url)
+        return vendor.requests
+
+    assert against(always(reply()), act) == []
 
 
 def test_a_refused_connection_is_certain():
@@ -241,6 +419,13 @@ def test_an_endless_answer_is_cut_off():
     assert "64 KiB" in str(error)
 
 
+def test_a_head_without_end_is_cut_off():
+    """A parser keeps nothing of it, but it would go on for ever."""
+    error, seconds = loss(always(b"HTTP/1.1 200 OK\r\n" + b"X-A: 1\r\n" * 20_000), timeout=60)
+    assert isinstance(error, AnswerLost)
+    assert seconds < 30, "long before the deadline"
+
+
 def test_an_answer_at_the_cap_is_whole_and_one_byte_more_is_not():
     async def act(wire, vendor):
         whole = await call(wire, f"{vendor.url}/{ANSWER_CAP}")
@@ -254,7 +439,7 @@ def test_an_answer_at_the_cap_is_whole_and_one_byte_more_is_not():
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_request_is_written_once_whatever_its_method(method):
-    """aiohttp by itself repeats a GET on a kept connection that dies."""
+    """Clients of libraries repeat a request on a kept connection that dies."""
 
     async def act(wire, vendor):
         await call(wire, f"{vendor.url}/fine", method=method)
@@ -318,7 +503,7 @@ def test_a_cancelled_call_leaves_no_connection(fault):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await vendor.until_idle()
-        return len(wire._pool().session.connector._acquired)
+        return wire._pool().leased
 
     assert against(always(fault), act) == 0
 

@@ -195,7 +195,7 @@ def _be_brief(instance: Any = None, **_: Any) -> None:
 @signals.worker_init.connect
 def _load_what_every_child_needs(**_: Any) -> None:
     """Before the fork: loaded in a child, it would hold up that child's first calls beyond their half second."""
-    import aiohttp  # noqa: F401
+    import dispatcher.wire.pool  # noqa: F401
 
 
 @signals.celeryd_init.connect
