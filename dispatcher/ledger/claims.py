@@ -85,6 +85,7 @@ WHERE c.channel = :channel AND c.state = 'released' AND c.release_at <= :now AND
 AND (c.started_at IS NOT NULL OR c.release_at >= :latest) AND g.frozen_at IS NULL
 AND b.waiting > 0 AND b.owner IS NULL AND b.due_at <= :now
 """
+_URGENT = "ORDER BY c.rank, c.release_at, b.no"
 
 
 def anything_due(tx: Tx, channel: str, now: int, latest: int) -> bool:
@@ -92,14 +93,26 @@ def anything_due(tx: Tx, channel: str, now: int, latest: int) -> bool:
     return tx.one(f"SELECT 1 {_DUE} LIMIT 1", channel=channel, now=now, latest=latest) is not None
 
 
-def claim(tx: Tx, channel: str, owner: str, now: int, latest: int, lease_ms: int) -> Claim | None:
-    """Take the most urgent due batch, by severity, release time and place; None if there is none."""
+def fragile_is_next(tx: Tx, channel: str, now: int, latest: int) -> bool:
+    """Whether the most urgent due batch is a fragile one."""
+    found = tx.one(f"SELECT b.fragile {_DUE} {_URGENT} LIMIT 1", channel=channel, now=now, latest=latest)
+    return found is not None and bool(found.fragile)
+
+
+def claim(
+    tx: Tx, channel: str, owner: str, now: int, latest: int, lease_ms: int, fragile: bool = False
+) -> Claim | None:
+    """Take the most urgent due batch, by severity, release time and place; None if there is none.
+
+    Only of the `fragile` ones, over which workers fell, or only of the others. Nothing else may be under way in the
+    process that works on a fragile one: at the next crash somebody of it may be blamed.
+    """
     suffix = "" if tx.is_sqlite else " FOR UPDATE OF b SKIP LOCKED"
     found = tx.one(
         "SELECT b.broadcast_id, b.no, b.rendition_id, b.account, b.hash, b.fence, b.tries, b.crashes,"
         " b.suspect, c.policy, c.scope,"
-        f" c.request_size, c.expires_at, c.started_at {_DUE} ORDER BY c.rank, c.release_at, b.no LIMIT 1{suffix}",
-        channel=channel, now=now, latest=latest,
+        f" c.request_size, c.expires_at, c.started_at {_DUE} AND b.fragile = :fragile {_URGENT} LIMIT 1{suffix}",
+        channel=channel, now=now, latest=latest, fragile=int(fragile),
     )  # fmt: skip
     if found is None:
         return None

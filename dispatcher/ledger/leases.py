@@ -2,10 +2,11 @@
 
 A crash before the intent leaves deliveries waiting, a crash after it leaves them unknown. Two crashes in a row with
 one batch make the next worker careful: it writes down each delivery as the suspect before it touches it, and takes
-it alone. So a third crash has a name.
+it alone. So a third crash has a name. A batch of which somebody may be blamed at the next crash is fragile: its worker
+has nothing else under way.
 """
 
-from dispatcher.ledger.claims import Claim, recount
+from dispatcher.ledger.claims import CAREFUL_AFTER, Claim, recount
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import BATCH
 
@@ -47,6 +48,10 @@ def break_lease(tx: Tx, broadcast_id: int, no: int, now: int, quarantine_after: 
     )  # fmt: skip
     _quarantine_suspect(tx, broadcast_id, no, quarantine_after)
     _quarantine_often_lost(tx, broadcast_id, no, quarantine_after)
+    tx.change(
+        "UPDATE batch SET fragile = 1 WHERE broadcast_id = :b AND no = :no AND (crashes >= :crashes OR :lost > 0)",
+        b=broadcast_id, no=no, crashes=CAREFUL_AFTER, lost=len(fragile(tx, broadcast_id, no, quarantine_after - 1)),
+    )  # fmt: skip
     recount(tx, broadcast_id, no, no)
     return lost
 
@@ -64,7 +69,7 @@ def suspect(tx: Tx, claim: Claim, seq: int) -> bool:
 
 def fragile(tx: Tx, broadcast_id: int, no: int, lost_before: int) -> set[int]:
     """Deliveries that were under way in so many crashes that they go alone from now on."""
-    times = _times_lost(tx, broadcast_id, no)
+    times = _times_lost(tx, broadcast_id, no, lost_before)
     return {seq for seq, count in times.items() if count >= lost_before}
 
 
@@ -84,7 +89,7 @@ def _quarantine_suspect(tx: Tx, broadcast_id: int, no: int, limit: int) -> None:
 
 def _quarantine_often_lost(tx: Tx, broadcast_id: int, no: int, limit: int) -> None:
     """At the call: handed over so many times, the last time alone, and no worker lived to tell."""
-    times = _times_lost(tx, broadcast_id, no)
+    times = _times_lost(tx, broadcast_id, no, limit)
     for seq in sorted(seq for seq, count in times.items() if count >= limit):
         tx.change(
             "UPDATE delivery SET state = 7, reason = :why WHERE broadcast_id = :b AND seq = :seq AND state = 4"
@@ -94,13 +99,14 @@ def _quarantine_often_lost(tx: Tx, broadcast_id: int, no: int, limit: int) -> No
         )  # fmt: skip
 
 
-def _times_lost(tx: Tx, broadcast_id: int, no: int) -> dict[int, int]:
+def _times_lost(tx: Tx, broadcast_id: int, no: int, least: int) -> dict[int, int]:
+    """How often each was lost; empty where there are too few losses for anybody to be lost `least` times."""
     found = tx.all(
         "SELECT first_seq, last_seq FROM attempt WHERE broadcast_id = :b AND no = :no AND outcome = 'lost'",
         b=broadcast_id, no=no,
     )  # fmt: skip
     times: dict[int, int] = {}
-    for row in found if len(found) > 1 else ():
+    for row in found if len(found) >= least else ():
         for seq in range(row.first_seq, row.last_seq + 1):
             times[seq] = times.get(seq, 0) + 1
     return times

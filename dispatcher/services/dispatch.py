@@ -47,7 +47,8 @@ async def drain(
     def halting() -> bool:
         return stopping() or ctx.clock.monotonic() >= ends
 
-    done = await _side_by_side([_lane(ctx, Channel(channel), halting) for _ in range(LANES)])
+    done = [await _lane(ctx, Channel(channel), halting, fragile=True)]
+    done += await _side_by_side([_lane(ctx, Channel(channel), halting, fragile=False) for _ in range(LANES)])
     if not stopping():
         await reconciling.settle(ctx, Channel(channel))
         await asking.ask(ctx, Channel(channel))
@@ -75,10 +76,11 @@ def lateness_ms(ctx: Context) -> int:
     return int(ctx.settings.dispatch.late_minutes * 60_000)
 
 
-async def _lane(ctx: Context, channel: Channel, halting: Callable[[], bool]) -> tuple[int, int]:
+async def _lane(ctx: Context, channel: Channel, halting: Callable[[], bool], *, fragile: bool) -> tuple[int, int]:
+    """One batch after the other: those over which workers fell, while such a one is the most urgent, or the others."""
     batches = deliveries = 0
     while not halting():
-        claim = _claim(ctx, channel)
+        claim = _claim(ctx, channel, fragile)
         if claim is None:
             break
         batches += 1
@@ -86,12 +88,17 @@ async def _lane(ctx: Context, channel: Channel, halting: Callable[[], bool]) -> 
     return batches, deliveries
 
 
-def _claim(ctx: Context, channel: Channel) -> Claim | None:
+def _claim(ctx: Context, channel: Channel, fragile: bool = False) -> Claim | None:
     owner = f"{ctx.host}/{os.getpid()}"
     lease = ctx.settings.dispatch.lease_seconds * 1000
+    if fragile:
+        now = to_ms(ctx.clock.now())
+        with ctx.ledger.read() as tx:
+            if not claims.fragile_is_next(tx, channel, now, now - lateness_ms(ctx)):
+                return None
     with ctx.ledger.write() as tx:
         now = to_ms(ctx.clock.now())
-        return claims.claim(tx, channel, owner, now, now - lateness_ms(ctx), lease)
+        return claims.claim(tx, channel, owner, now, now - lateness_ms(ctx), lease, fragile)
 
 
 async def _work_off(ctx: Context, claim: Claim, halting: Callable[[], bool]) -> int:

@@ -83,7 +83,7 @@ class Retry(Block):
     longest_seconds: float = Field(default=300, gt=0)
     jitter: float = Field(default=0.2, ge=0, le=1)
     failover_after: int = Field(default=3, ge=1)
-    quarantine_after: int = Field(default=3, ge=1)
+    quarantine_after: int = Field(default=3, ge=2)
 
 
 class Breaker(Block):

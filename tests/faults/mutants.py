@@ -158,6 +158,15 @@ MUTANTS = (
         kills="tests/ledger/test_leases.py",
     ),
     Mutant(
+        "others are under way beside whom workers die over",
+        (
+            ("dispatcher/services/dispatch.py", "done = [await _lane(ctx, Channel(channel), halting, fragile=True)]",
+             "done = []"),
+            (CLAIMS, "{_DUE} AND b.fragile = :fragile {_URGENT}", "{_DUE} {_URGENT}"),
+        ),
+        kills="tests/faults/test_poison.py -k not_blamed",
+    ),
+    Mutant(
         "what was to be repeated is cancelled",
         ((SWEEPS, "return settle_rows(tx, broadcast_id, seqs, DeliveryState.WAITING, DeliveryState.UNKNOWN, STOPPED)"
           " if seqs else 0", "return 0"),),

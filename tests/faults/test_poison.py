@@ -1,5 +1,9 @@
 """A recipient over whom workers die: put aside after three crashes, and everybody else is told."""
 
+import asyncio
+import contextlib
+import os
+import random
 import subprocess
 import sys
 from collections import Counter
@@ -10,11 +14,14 @@ from dispatcher.ledger import counts
 from dispatcher.ledger.engine import Ledger
 from dispatcher.model.clock import SystemClock, to_ms
 from dispatcher.model.kinds import Channel, Policy
+from dispatcher.model.outcome import Accepted
+from dispatcher.services import dispatch, ticking
 from tests.faults.poison_worker import DIED, POISON
 from tests.services.world import World
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 PEOPLE = 400
+COMPANIES = 20 if os.environ.get("DISPATCHER_TEST_FULL") else 3
 ASIDE = [int(stem[1:-1]) - 1 for stem in POISON]
 
 
@@ -80,3 +87,82 @@ def test_who_is_sent_again_and_again_in_vain_is_put_aside(tmp_path):
     sums, aside, _ = _outcome(tmp_path, url, made)
     assert [row.seq for row in aside] == ASIDE
     assert (sums.failed, sums.accepted) == (len(ASIDE), PEOPLE - len(ASIDE))
+
+
+class Trap:
+    """Takes the worker down over one recipient. At first everybody of the other batches is under way until then."""
+
+    def __init__(self, poison, dice):
+        self.poison, self.dice = poison, dice
+        self.deaths, self.under_way, self.told = [], Counter(), Counter()
+        self.life = None
+
+    async def send(self, rendition, envelopes, *, expires_at):
+        if any(e.address == self.poison for e in envelopes):
+            await self._turns(30)
+            self.deaths.append(+self.under_way)
+            self.under_way.clear()
+            self.life.cancel()
+            await asyncio.sleep(3600)
+        others = [e.address for e in envelopes if e.address.startswith("b")]
+        self.under_way.update(others)
+        await self._turns(5000 if others and len(self.deaths) < 2 else self.dice.randint(1, 60))
+        self.under_way.subtract(others)
+        self.told.update(e.address for e in envelopes)
+        return [Accepted("m")] * len(envelopes)
+
+    async def _turns(self, number):
+        for _ in range(number):
+            await asyncio.sleep(0)
+
+
+def _live(world, trap):
+    """One worker from its start to its death, or until it has nothing to do."""
+
+    async def life():
+        trap.life = asyncio.create_task(dispatch.drain(world.ctx, "email", seconds=1e9))
+        with contextlib.suppress(asyncio.CancelledError):
+            await trap.life
+
+    asyncio.run(life())
+
+
+def _of_company(world, dice):
+    """One batch with one person over whom workers die, among batches of others; who that is."""
+    how = {"policy": Policy.AT_LEAST_ONCE, "expires": 10**6}
+    people, others = dice.randint(1, 12), dice.randint(1, 3)
+    world.audience(people)
+    made = [world.broadcast(["email"], {"email": ["mail"]}, size=dice.randint(1, 5), **how)]
+    for version in range(2, 2 + others):
+        rows = [(version, i, f"b{version}.{i}@example.com", "en", "{}") for i in range(1, 1 + dice.randint(1, 8))]
+        with world.ctx.ledger.write() as tx:
+            tx.insert("recipient", ("version_id", "rid", "email", "locale", "fields"), rows)
+        made.append(world.broadcast(["email"], {"email": ["mail"]}, version=version, size=dice.randint(1, 3), **how))
+    for one in made[:1] + dice.sample(made[1:], others):
+        world.release(one)
+        world.clock.pass_by(1)
+    return made, f"p{dice.randint(1, people)}@example.com"
+
+
+@pytest.mark.parametrize("seed", range(COMPANIES))
+def test_who_dies_beside_the_poisonous_in_one_process_is_not_blamed(tmp_path, database_url, seed):
+    dice = random.Random(seed)
+    world = World(tmp_path, database_url, **{"dispatch.late_minutes": 100_000})
+    vendor = world.add_account("mail", Channel.EMAIL, in_flight=dice.choice((2, 8)))
+    made, poison = _of_company(world, dice)
+    trap = Trap(poison, dice)
+    vendor.send = trap.send
+    for _ in range(60):
+        _live(world, trap)
+        world.clock.pass_by(1000)
+        ticking.tick(world.ctx)
+        sums = [world.sums(one, "email") for one in made]
+        if not any(one.get("waiting", 0) + one.get("sending", 0) + one.get("unknown", 0) for one in sums):
+            break
+    with world.ctx.ledger.read() as tx:
+        aside = tx.all("SELECT broadcast_id, reason FROM delivery WHERE state = 7")
+    world.ctx.ledger.close()
+    assert [row.broadcast_id for row in aside] == made[:1]
+    assert (sums[0]["failed"], poison in trap.told) == (1, False)
+    assert all(one.get("accepted", 0) == one["planned"] - one.get("failed", 0) for one in sums), sums
+    assert [bool(beside) for beside in trap.deaths] == [True, True, False], "twice in company, the third time alone"

@@ -25,7 +25,7 @@ def _fall(world, made, seq):
     """A worker claims the batch, writes down whom it is about to touch, and is never heard of again."""
     now = to_ms(world.clock.now())
     with world.ctx.ledger.write() as tx:
-        claim = claims.claim(tx, "email", "worker", now, 0, 60_000)
+        claim = claims.claim(tx, "email", "worker", now, 0, 60_000, claims.fragile_is_next(tx, "email", now, 0))
         assert leases.suspect(tx, claim, seq)
         assert leases.break_lease(tx, made, 0, now, LIMIT) == 0
     return world.sums(made, "email")
