@@ -185,16 +185,38 @@ def deputy(session: Session, name: str | None, principal: str | None, away_until
 @click.command(cls=Verb)
 @pass_session
 def signatories(session: Session) -> None:
-    """Whose names may stand under a message, how senior they are, and for which topics."""
+    """Whose names may stand under a message, how senior they are, for which topics, and who has a picture."""
+    from dispatcher.services import portraits
+
     directory = session.settings.signatories
-    rows = [[key, one.name, one.level, ", ".join(one.topics) or "any"] for key, one in directory.items()]
-    told = {key: one.model_dump(mode="json") for key, one in directory.items()}
+    seen = {key: portraits.told(session.settings, key) for key in directory}
+    rows = [[key, one.name, one.level, ", ".join(one.topics) or "any", seen[key]] for key, one in directory.items()]
+    told = {key: one.model_dump(mode="json") | {"picture": seen[key]} for key, one in directory.items()}
     none = "There is no directory: organisation.signatory signs everything. Write [signatories.NAME] into the settings."
-    show(session, {"signatories": told}, table(["key", "name", "level", "topics"], rows) if rows else none)
+    show(session, {"signatories": told}, table(["key", "name", "level", "topics", "picture"], rows) if rows else none)
+
+
+@click.command(cls=Verb)
+@click.argument("key")
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--remove", "gone", is_flag=True, help="KEY signs without a picture.")
+@pass_session
+def picture(session: Session, key: str, file: Path | None, gone: bool) -> None:
+    """Keep FILE, a small PNG or JPEG, as the picture beside the name of a signatory."""
+    from dispatcher.services import portraits
+
+    if gone == (file is not None):
+        raise UsageError("Name a file, or --remove.", mend=f"dispatcher person picture {key} FILE")
+    if file is None:
+        portraits.remove(session.ctx, acting_manager(session), key)
+        show(session, {"signatory": key, "picture": ""}, f"{key} signs without a picture.")
+        return
+    kept = portraits.put(session.ctx, acting_manager(session), key, file)
+    show(session, {"signatory": key, "picture": portraits.told(session.settings, key), "file": kept}, str(kept))
 
 
 command = Noun(
     "person",
-    help="Who may act, and who signs: add, change, list, remove, token, deputy, signatories.",
-    commands=[add, change, list_all, remove, token, deputy, signatories],
+    help="Who may act, and who signs: add, change, list, remove, token, deputy, signatories, picture.",
+    commands=[add, change, list_all, remove, token, deputy, signatories, picture],
 )

@@ -12,6 +12,7 @@ from dispatcher.errors import TemplateError
 from dispatcher.model.fact import Fact, FactKey
 from dispatcher.model.kinds import Channel, Mode, Purpose, Severity
 from dispatcher.model.person import Level
+from dispatcher.model.rendition import Picture
 
 LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 NONCE = re.compile(r"[0-9a-z]{8,32}")
@@ -36,6 +37,7 @@ class Organisation:
     contact_hours: Mapping[str, str] = field(default_factory=dict)
     signatory_name: str = ""
     signatory_role: Mapping[str, str] = field(default_factory=dict)
+    signatory_picture: Picture | None = None
     dpo_name: str = ""
     dpo_email: str = ""
     press_email: str = ""

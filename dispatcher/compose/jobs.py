@@ -19,6 +19,8 @@ from dispatcher.model.template import PartName, Template
 _UNSAID = (FactState.UNKNOWN, FactState.RETRACTED)
 _PERSONAL = frozenset({Channel.EMAIL, Channel.SMS, Channel.CHAT})
 _PERSONAL_DOCUMENTS = frozenset({"letter"})
+_PICTURE_WIDTH = 72
+"""Pixels as shown; the file may have more, for finer screens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def job(template: Template, brief: Brief, ordered: Sequence[Order]) -> Job:
         "aliases": {_voice(o): dict(_aliases(template, o.spoken, o.variant)) for o in ordered},
         "words": {locale: _words(template, locale) for locale in locales},
         "facts": {locale: _facts(template, brief, locale) for locale in locales},
-        "context": {locale: _context(brief, locale) for locale in locales},
+        "context": {locale: _context(template, brief, locale) for locale in locales},
         "moments": {"as_of": _iso(brief.as_of), "next_update": _iso(brief.next_update_at)},
         "pieces": [piece for order in ordered for piece in _as_pieces(order)],
     }
@@ -153,10 +155,10 @@ def _reread(spec: FactSpec, value: FactValue) -> FactValue:
         raise TemplateError(f"The fact {spec.name} {error}.", mend=f"--fact {spec.name}=...", code="E-FACT") from None
 
 
-def _context(brief: Brief, locale: str) -> dict[str, Any]:
+def _context(template: Template, brief: Brief, locale: str) -> dict[str, Any]:
     verify_url = brief.organisation.verify_url
     return {
-        "org": _organisation(brief.organisation, locale),
+        "org": _organisation(brief.organisation, locale) | {"picture": _picture(template, brief)},
         "incident": brief.incident_ref,
         "verify": {"url": verify_url, "address": _bare(verify_url), "code": brief.code},
         "direction": "rtl" if locale.split("-")[0] in ("ar", "fa", "he", "ur") else "ltr",
@@ -175,6 +177,16 @@ def _organisation(org: Organisation, locale: str) -> dict[str, Any]:
         "domain": org.domains[0] if org.domains else "",
         "accounts": list(org.accounts),
     }
+
+
+def _picture(template: Template, brief: Brief) -> dict[str, Any]:
+    """Where a mail and where a letter finds it. A mail of a breach carries none: nothing is attached to it."""
+    picture = brief.organisation.signatory_picture
+    if picture is None:
+        return {"mail": "", "letter": ""}
+    high = round(_PICTURE_WIDTH * picture.height / picture.width)
+    mail = "" if template.profile.is_breach else f"cid:{picture.cid}"
+    return {"mail": mail, "letter": picture.url, "width": _PICTURE_WIDTH, "height": high}
 
 
 def _bare(url: str) -> str:

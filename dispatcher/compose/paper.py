@@ -3,6 +3,8 @@
 Nothing is fetched and nothing runs: one file each, readable in any browser and fit for a printer.
 """
 
+import base64
+import re
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
@@ -11,6 +13,7 @@ from dispatcher.errors import ConfigurationError
 from dispatcher.model.rendition import Slot, SlotForm
 from dispatcher.model.template import Document
 
+_WRITTEN_OUT = re.compile(r"data:(image/(?:png|jpeg));base64,([A-Za-z0-9+/=]+)")
 PDF_EXTRA = "pip install 'crisis-dispatcher[pdf]'"
 
 
@@ -74,9 +77,12 @@ def as_pdf(html: str) -> bytes:
             mend="Debian: apt install libpango-1.0-0",
             code="E-PDF",
         ) from None
-    made: bytes = HTML(string=html, url_fetcher=_fetch_nothing).write_pdf(pdf_variant="pdf/ua-1")
+    made: bytes = HTML(string=html, url_fetcher=_fetch).write_pdf(pdf_variant="pdf/ua-1")
     return made
 
 
-def _fetch_nothing(url: str, *_more: object, **_rest: object) -> dict[str, object]:
-    raise ValueError(f"{url} is not fetched")
+def _fetch(url: str, *_more: object, **_rest: object) -> dict[str, object]:
+    """What is written out in the page itself; nothing from anywhere else."""
+    if written := _WRITTEN_OUT.fullmatch(url):
+        return {"string": base64.b64decode(written[2]), "mime_type": written[1]}
+    raise ValueError(f"{url[:80]} is not fetched")

@@ -42,7 +42,7 @@ def compose(template: Template, brief: Brief) -> Composed:
     for order in ordered:
         pieces = [(name, next(made)) for name in order.names]
         if isinstance(order.target, Channel):
-            renditions.append(_rendition(order, pieces, brief.mode))
+            renditions.append(_rendition(order, pieces, brief))
         else:
             documents.append(_document(order, *pieces[0], brief.mode))
     fallbacks = [(str(o.target), o.locale, o.spoken) for o in ordered if o.spoken != o.locale]
@@ -57,15 +57,17 @@ def render(template: Template, brief: Brief) -> list[Rendition]:
 _Piece = tuple[PartName, Mapping[str, Any]]
 
 
-def _rendition(order: jobs.Order, pieces: Sequence[_Piece], mode: Mode) -> Rendition:
+def _rendition(order: jobs.Order, pieces: Sequence[_Piece], brief: Brief) -> Rendition:
     assert isinstance(order.target, Channel)
     texts = dict(part for name, made in pieces for part in _parts(order.target, name, str(made["text"])))
     slots = tuple(slot for name, made in pieces for slot in _slots(name, made))
-    if mode is Mode.DRILL:
+    if brief.mode is Mode.DRILL:
         texts = marks.mark_parts(order.target, order.spoken, texts)
     if "html" in texts:
         check_html(texts["html"], slots)
-    return Rendition(order.target, order.locale, order.variant, texts, slots)
+    picture = brief.organisation.signatory_picture
+    shown = picture if picture and f"cid:{picture.cid}" in texts.get("html", "") else None
+    return Rendition(order.target, order.locale, order.variant, texts, slots, shown)
 
 
 def _parts(channel: Channel, name: PartName, text: str) -> Iterator[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """Broadcasts, their editors, renditions, approvals and acts."""
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +11,7 @@ from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import Broadcast, Plan, broadcast_ref
 from dispatcher.model.clock import from_ms
 from dispatcher.model.kinds import Channel, Mode, Purpose, Severity
-from dispatcher.model.rendition import Rendition, Slot, SlotForm
+from dispatcher.model.rendition import Picture, Rendition, Slot, SlotForm
 from dispatcher.model.states import BROADCAST, BroadcastState
 
 
@@ -119,10 +120,11 @@ def replace_renditions(
         slots = [[s.tag, s.name, s.form, s.default] for s in one.slots]
         ids[(one.channel, one.locale, one.variant)] = int(
             tx.scalar(
-                "INSERT INTO rendition (broadcast_id, channel, locale, variant, parts, slots, sha256)"
-                " VALUES (:b, :channel, :locale, :variant, :parts, :slots, :sha) RETURNING id",
+                "INSERT INTO rendition (broadcast_id, channel, locale, variant, parts, slots, picture, sha256)"
+                " VALUES (:b, :channel, :locale, :variant, :parts, :slots, :picture, :sha) RETURNING id",
                 b=broadcast_id, channel=one.channel, locale=one.locale, variant=one.variant,
                 parts=canonical(dict(one.parts)), slots=canonical(slots), sha=one.sha256(),
+                picture=canonical(dataclasses.asdict(one.picture)) if one.picture else None,
             )
         )  # fmt: skip
     return ids
@@ -202,7 +204,8 @@ def acts(tx: Tx, broadcast_id: int) -> Sequence[Row[Any]]:
 
 def _rendition(row: Row[Any]) -> Rendition:
     slots = tuple(Slot(tag, name, SlotForm(form), default) for tag, name, form, default in json.loads(row.slots))
-    return Rendition(Channel(row.channel), row.locale, row.variant, json.loads(row.parts), slots)
+    picture = Picture(**json.loads(row.picture)) if row.picture else None
+    return Rendition(Channel(row.channel), row.locale, row.variant, json.loads(row.parts), slots, picture)
 
 
 def _broadcast(row: Row[Any]) -> Broadcast:

@@ -28,10 +28,38 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that goes along inside a mail, which shows it by its `cid`. `kind` is its media type, `data`
+    its bytes in base64, `width` and `height` are pixels."""
+
+    kind: str
+    width: int
+    height: int
+    data: str = field(repr=False)
+    sha256: str
+
+    @property
+    def cid(self) -> str:
+        """Its Content-ID, of the form that RFC 5322 has: the same bytes have the same."""
+        return f"signatory-{self.sha256[:12]}@inline"
+
+    @property
+    def name(self) -> str:
+        """What its file is called."""
+        return f"signatory.{self.kind.rpartition('/')[2]}"
+
+    @property
+    def url(self) -> str:
+        """The picture written out, for what has no mail around it."""
+        return f"data:{self.kind};base64,{self.data}"
+
+
+@dataclass(frozen=True, slots=True)
 class Rendition:
     """Exact text with slots.
 
     `parts` by channel: email `subject`, `html`, `text`; sms `text`; social `post.1`, `post.2`, ...; chat `text`.
+    `picture` is the one that the HTML of a mail shows.
     """
 
     channel: Channel
@@ -39,6 +67,7 @@ class Rendition:
     variant: str
     parts: Mapping[str, str]
     slots: tuple[Slot, ...] = ()
+    picture: Picture | None = None
 
     @property
     def posts(self) -> tuple[str, ...]:
@@ -48,13 +77,15 @@ class Rendition:
 
     def sha256(self) -> str:
         """Digest of every byte that the approver saw, slots included."""
-        plain = {
+        plain: dict[str, object] = {
             "channel": self.channel,
             "locale": self.locale,
             "variant": self.variant,
             "parts": dict(self.parts),
             "slots": [[s.tag, s.name, s.form, s.default] for s in self.slots],
         }
+        if self.picture is not None:
+            plain["picture"] = [self.picture.kind, hashlib.sha256(self.picture.data.encode()).hexdigest()]
         return hashlib.sha256(json.dumps(plain, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 

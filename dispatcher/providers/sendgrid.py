@@ -37,7 +37,7 @@ from dispatcher.model.clock import Clock, SystemClock
 from dispatcher.model.event import Event, EventType, WebhookRequest
 from dispatcher.model.kinds import Channel
 from dispatcher.model.outcome import Accepted, NotSent, Outcome, OutcomeUnknown, Rejected
-from dispatcher.model.rendition import Envelope, Rendition
+from dispatcher.model.rendition import Envelope, Picture, Rendition
 from dispatcher.provider import (
     HeaderText,
     ProviderSettings,
@@ -147,7 +147,16 @@ def _words(rendition: Rendition) -> dict[str, Any]:
     """Subject and content; plain text has to come before HTML."""
     kinds = (("text", "text/plain"), ("html", "text/html"))
     content = [{"type": mime, "value": rendition.parts[part]} for part, mime in kinds if rendition.parts.get(part)]
-    return {"subject": rendition.parts["subject"], "content": content}
+    words: dict[str, Any] = {"subject": rendition.parts["subject"], "content": content}
+    if rendition.picture:
+        words["attachments"] = [_inline(rendition.picture)]
+    return words
+
+
+def _inline(picture: Picture) -> dict[str, str]:
+    """Once in a request, however many people it is for; shown where the HTML says so, and not as a file."""
+    named = {"content_id": picture.cid, "filename": picture.name}
+    return {"content": picture.data, "type": picture.kind, "disposition": "inline", **named}
 
 
 def _substitutions(rendition: Rendition, envelope: Envelope) -> dict[str, str]:

@@ -57,9 +57,7 @@ _KEY, _LINK = re.compile(r"[A-Za-z0-9.]+"), re.compile(r"https?://[!-;=?-~]+")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _SLOW_DOWN = re.compile(r"\b4\.7\.\d+\b|too many|rate limit|too fast", re.IGNORECASE)
 _NOBODY = re.compile(r"\b5\.1\.(?:1|2|3|6|10)\b")
-_NOT_OUR_RELAY = re.compile(
-    r"relay(?:ing)?\b.*(?:denied|not permitted|not allowed|access)|not permitted to relay", re.I
-)
+_NOT_OUR_RELAY = re.compile(r"(?i)relay(?:ing)?\b.*(?:denied|not permitted|not allowed|access)|not permitted to relay")
 _NOT_ABOUT_THE_PERSON = frozenset({500, 502, 503, 530, 534, 535, 538})
 
 
@@ -175,6 +173,9 @@ def skeleton(settings: SmtpSettings, rendition: Rendition) -> Skeleton:
     for at, name in enumerate(bodies):
         add = message.add_alternative if at else message.set_content
         add(f"mark of {name}\n", subtype="plain" if name == "text" else "html", charset="utf-8", cte="base64")
+    if (shown := rendition.picture) and (html := message.get_body(("html",))):
+        data, (kind, form) = base64.b64decode(shown.data), shown.kind.split("/")
+        html.add_related(data, kind, form, disposition="inline", cid=f"<{shown.cid}>", filename=shown.name)
     rest, pieces = message.as_bytes(), []
     for name in bodies:
         before, _, rest = rest.partition(encoded(f"mark of {name}"))

@@ -24,6 +24,7 @@ from dispatcher.services import (
     novelty,
     readership,
     retracted,
+    signatories,
     source,
     told_promise,
     touchpoints,
@@ -115,6 +116,7 @@ def _examine(ctx: Context, ref: str) -> tuple[CheckResult, Broadcast, Composed]:
         refused = CheckResult(broadcast.ref, broadcast.mode, (broken, *findings), broadcast.audience_size or 0)
         return refused, broadcast, Composed((), ())
     findings += [_linted(found) for found in lint(template, brief, composed)]
+    findings += signatories.findings(ctx, broadcast, template)
     rendered = readership.sendable(broadcast, composed.renditions)
     with ctx.ledger.read() as tx:
         plans = _plans(ctx, tx, broadcast, template, rendered, findings)

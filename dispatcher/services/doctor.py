@@ -96,7 +96,7 @@ def _prepared(this: _Round) -> list[Finding]:
     """What this organisation has not filled in, and would miss on a bad day."""
     catalogue = Catalogue(resources.folders("templates", this.settings.templates_dir))
     gaps = preparedness.gaps(this.settings, catalogue, this.people, this.channels)
-    return [Finding(gap.about, Health.WARN, gap.said, gap.mend) for gap in gaps]
+    return [Finding(gap.about, Health.OFF if gap.is_hint else Health.WARN, gap.said, gap.mend) for gap in gaps]
 
 
 def is_well(findings: list[Finding]) -> bool:

@@ -22,7 +22,7 @@ from dispatcher.model.person import Level, Person
 from dispatcher.model.states import BroadcastState
 from dispatcher.model.template import Template
 from dispatcher.people import Right, door_of, may, require, require_level
-from dispatcher.services import approval, briefing, checking, drafting, releasing, sign_off
+from dispatcher.services import approval, briefing, checking, drafting, portraits, releasing, sign_off
 from dispatcher.services import terms as agreed
 from dispatcher.services.context import Context
 from dispatcher.services.terms import Terms, outside
@@ -308,7 +308,9 @@ def _require_promise(ctx: Context, row: Row[Any], terms: Terms, promised: dateti
 
 def _voice(ctx: Context) -> str:
     """The mark of what the settings say in every message: names, addresses, never-ask words."""
-    said = repr((briefing.organisation(ctx), sorted(ctx.settings.signatories.items())))
+    directory = ctx.settings.signatories
+    shown = [(key, portraits.usable(ctx.settings, key)) for key in sorted(directory)]
+    said = repr((briefing.organisation(ctx), sorted(directory.items()), shown))
     return hashlib.sha256(said.encode()).hexdigest()
 
 

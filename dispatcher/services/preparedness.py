@@ -8,6 +8,7 @@ from dispatcher.errors import Refused
 from dispatcher.model.kinds import Channel
 from dispatcher.model.person import Level, Person, Role
 from dispatcher.model.template import Template
+from dispatcher.services import portraits
 from dispatcher.settings import Settings
 from dispatcher.settings.tables import Organisation
 
@@ -25,11 +26,12 @@ _BY_LANGUAGE = {"never_ask_in": "what we never ask", "contact_hours": "when to c
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Something that is not filled in: where, what it means, what to do."""
+    """Something that is not filled in: where, what it means, what to do. A hint is nothing that has to be."""
 
     about: str
     said: str
     mend: str
+    is_hint: bool = False
 
 
 def gaps(
@@ -41,7 +43,21 @@ def gaps(
     found = [*_words(settings.organisation), *_languages(settings.organisation, readable)]
     if people is not None:
         found += _levels(people, readable)
-    return [*found, *_touchpoints(channels, readable)]
+    return [*found, *_touchpoints(channels, readable), *_pictures(settings)]
+
+
+def _pictures(settings: Settings) -> Iterator[Gap]:
+    """Pictures of signatories that no mail can carry; that somebody has none is a hint and no fault."""
+    without = []
+    for key in settings.signatories:
+        try:
+            if portraits.of(settings, key) is None:
+                without.append(key)
+        except Refused as error:
+            yield Gap("pictures", f"{key} signs without one. {error.what}", f"dispatcher person picture {key} FILE")
+    if without:
+        said = f"No picture is kept of {', '.join(without)}; none is needed."
+        yield Gap("pictures", said, f"dispatcher person picture {without[0]} FILE", is_hint=True)
 
 
 def _words(told: Organisation) -> Iterator[Gap]:

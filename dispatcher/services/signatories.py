@@ -3,15 +3,18 @@
 Without a directory the organisation's one signatory signs everything, and no rule asks how senior that is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from dispatcher.compose.brief import Organisation, Signature
 from dispatcher.errors import Refused
+from dispatcher.model.broadcast import Broadcast
 from dispatcher.model.kinds import Severity
 from dispatcher.model.person import Level
 from dispatcher.model.template import Template
+from dispatcher.services import portraits
 from dispatcher.services.context import Context
+from dispatcher.services.findings import Finding
 from dispatcher.settings.tables import Signatory
 
 
@@ -38,20 +41,23 @@ def chosen(ctx: Context, template: Template, severity: Severity, key: str = "") 
     Where nobody may, the most senior is taken, and the check says that it is not enough. None: there is no directory,
     or whoever was named has left it.
     """
+    return ctx.settings.signatories.get(key or _fit(ctx, template, severity))
+
+
+def _fit(ctx: Context, template: Template, severity: Severity) -> str:
+    """The key of whoever fits best; empty without a directory."""
     directory = ctx.settings.signatories
-    if key:
-        return directory.get(key)
     wanted = needed(ctx, template, severity)
-    for fit in (_of_topic(directory, template), [one for one in directory.values() if not one.topics]):
-        by_rank = sorted(fit, key=lambda one: one.level.rank)
-        if enough := [one for one in by_rank if one.level.covers(wanted)]:
+    for fit in (_of_topic(directory, template), [key for key, one in directory.items() if not one.topics]):
+        by_rank = sorted(fit, key=lambda key: directory[key].level.rank)
+        if enough := [key for key in by_rank if directory[key].level.covers(wanted)]:
             return enough[0]
-    return max(directory.values(), key=lambda one: one.level.rank, default=None)
+    return max(directory, key=lambda key: directory[key].level.rank, default="")
 
 
-def _of_topic(directory: Mapping[str, Signatory], template: Template) -> list[Signatory]:
+def _of_topic(directory: Mapping[str, Signatory], template: Template) -> list[str]:
     mine = {template.id, template.profile.value, template.purpose.value, *template.audiences}
-    return [one for one in directory.values() if mine & set(one.topics)]
+    return [key for key, one in directory.items() if mine & set(one.topics)]
 
 
 def signed(
@@ -60,9 +66,22 @@ def signed(
     """The organisation with the name that stands under this message, and what the check must know of it."""
     if not ctx.settings.signatories:
         return organisation, None
-    wanted = needed(ctx, template, severity)
-    who = chosen(ctx, template, severity, key)
+    wanted, key = needed(ctx, template, severity), key or _fit(ctx, template, severity)
+    who = ctx.settings.signatories.get(key)
     if who is None:
         return organisation, Signature(key, None, wanted)
-    named = replace(organisation, signatory_name=who.name, signatory_role=dict(who.signature))
+    picture = portraits.usable(ctx.settings, key)
+    named = replace(
+        organisation, signatory_name=who.name, signatory_role=dict(who.signature), signatory_picture=picture
+    )
     return named, Signature(who.name, who.level, wanted)
+
+
+def findings(ctx: Context, broadcast: Broadcast, template: Template) -> Iterator[Finding]:
+    """A picture that is there and cannot be used: the message goes without it, and somebody should know."""
+    key = broadcast.signatory or _fit(ctx, template, broadcast.severity)
+    try:
+        portraits.of(ctx.settings, key)
+    except Refused as error:
+        what = f"It goes without the picture of {key}. {error.what}"
+        yield Finding("I-PICTURE", "info", what, error.why, "; ".join(error.mend))

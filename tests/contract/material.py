@@ -1,10 +1,12 @@
 """Made-up people and messages for every contract test, and a clock that stands still."""
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from dispatcher.compose import pictures
 from dispatcher.model.kinds import Channel
 from dispatcher.model.rendition import Envelope, Rendition, Slot, SlotForm
+from tests.compose.portrait import png
 
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
 SOON = NOW + dt.timedelta(hours=1)
@@ -52,6 +54,13 @@ def email_rendition(*, slots=True):
     }
     made = tuple(Slot(tag, "name", form, "customer") for form, tag in tags.items()) if slots else ()
     return Rendition(Channel.EMAIL, "en", "", parts, made)
+
+
+def pictured(rendition):
+    """The same mail with a picture beside the name."""
+    picture = pictures.read(png(96, 120))
+    html = f'{rendition.parts["html"]}<p><img src="cid:{picture.cid}" alt="Picture of Ana"></p>'
+    return replace(rendition, parts={**rendition.parts, "html": html}, picture=picture)
 
 
 def sms_rendition():

@@ -51,6 +51,14 @@ class MailContent(Closed):
     value: Text
 
 
+class MailAttachment(Closed):
+    content: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]+={0,2}$")]
+    type: Literal["image/png", "image/jpeg"]
+    filename: Text
+    disposition: Literal["inline"]
+    content_id: Annotated[str, StringConstraints(pattern=r"^[^\s<>@]+@[^\s<>@]+$")]
+
+
 class Switch(Closed):
     enable: bool
 
@@ -83,6 +91,7 @@ class SendGridMail(Closed):
     reply_to: MailParty | None = None
     subject: Text
     content: Annotated[list[MailContent], Field(min_length=1)]
+    attachments: Annotated[list[MailAttachment], Field(max_length=1)] = []
     asm: Asm | None = None
     ip_pool_name: Annotated[str, StringConstraints(min_length=2, max_length=64)] | None = None
     mail_settings: MailSettings | None = None

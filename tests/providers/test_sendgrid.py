@@ -15,10 +15,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sendgrid.helpers import mail as sdk
 from sendgrid.helpers.eventwebhook import EventWebhook
 
+from dispatcher.compose import pictures
 from dispatcher.errors import BadSignature, Refused
 from dispatcher.model.event import EventType, WebhookRequest
 from dispatcher.model.outcome import Accepted, Misconfigured, NotSent, OutcomeUnknown, Rejected, Throttled
 from dispatcher.model.rendition import Envelope
+from dispatcher.sandbox.sendgrid_rules import check
 from tests.contract.http_contract import HttpContract
 from tests.contract.http_vendor import HttpVendor, always, reply
 from tests.contract.material import (
@@ -29,6 +31,7 @@ from tests.contract.material import (
     Arrived,
     email_rendition,
     mail_envelopes,
+    pictured,
 )
 from tests.contract.provider_contract import EventContract, LookupContract
 from tests.contract.references import SendGridMail
@@ -317,6 +320,9 @@ class TestContract(EventContract, LookupContract, HttpContract):
 def sdk_mail(rendition, people, **account):
     """The same message, built by the vendor's SDK."""
     mail = sdk.Mail()
+    if shown := rendition.picture:
+        named = sdk.FileName(shown.name), sdk.FileType(shown.kind), sdk.Disposition("inline"), sdk.ContentId(shown.cid)
+        mail.add_attachment(sdk.Attachment(sdk.FileContent(shown.data), *named))
     mail.from_email = sdk.From(account["sender"], account.get("sender_name"))
     mail.subject = sdk.Subject(rendition.parts["subject"])
     mail.add_content(sdk.Content("text/plain", rendition.parts["text"]))
@@ -345,7 +351,8 @@ def sdk_mail(rendition, people, **account):
     return mail.get()
 
 
-def test_the_request_is_the_one_that_the_sdk_builds():
+@pytest.mark.parametrize("rendition", [email_rendition(), pictured(email_rendition())], ids=["plain", "pictured"])
+def test_the_request_is_the_one_that_the_sdk_builds(rendition):
     account = {
         "sender": "care@example.com",
         "sender_name": "Example Shop",
@@ -358,12 +365,27 @@ def test_the_request_is_the_one_that_the_sdk_builds():
         for e in mail_envelopes(4, ("Ana", "김민수", "A & B <c>"))
     ]
     vendor = TestContract().accepting()
-    TestContract().sending(vendor, envelopes=people, **account)
+    contract = TestContract()
+    contract.rendition = lambda: rendition
+    contract.sending(vendor, envelopes=people, **account)
     (request,) = vendor.requests
-    assert request.json() == sdk_mail(email_rendition(), people, **account)
+    assert request.json() == sdk_mail(rendition, people, **account)
     assert (request.method, request.target) == ("POST", "/v3/mail/send")
     assert request.headers["authorization"] == "Bearer SG.kept-secret.0e12"
     assert request.headers["content-type"] == "application/json"
+
+
+def test_a_picture_travels_once_for_a_thousand_people_and_the_sandbox_takes_it():
+    vendor, contract = TestContract().accepting(), TestContract()
+    contract.rendition = lambda: pictured(email_rendition())
+    contract.sending(vendor, envelopes=mail_envelopes(1000))
+    (request,) = vendor.requests
+    mail = request.json()
+    SendGridMail.model_validate(mail)
+    assert (len(mail["personalizations"]), len(mail["attachments"])) == (1000, 1)
+    assert check(mail, NOW.timestamp()) == []
+    largest = base64.b64encode(bytes(pictures.LARGEST))
+    assert len(request.body) - len(mail["attachments"][0]["content"]) + len(largest) < 1_000_000
 
 
 def test_the_fixture_is_as_the_vendor_posts_it():

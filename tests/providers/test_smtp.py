@@ -1,6 +1,7 @@
 """SMTP: the contract, the message as a parser reads it, and what a relay's words mean at each stage."""
 
 import asyncio
+import base64
 import contextlib
 import dataclasses
 import email
@@ -26,6 +27,7 @@ from tests.contract.material import (
     StillClock,
     email_rendition,
     mail_envelopes,
+    pictured,
 )
 from tests.contract.provider_contract import ProviderContract
 from tests.contract.smtp_vendor import SmtpVendor
@@ -141,6 +143,26 @@ class TestContract(ProviderContract):
         message = self.message_for(rendition=Rendition(Channel.EMAIL, "en", "", parts))
         assert message.get_content_type() == ("text/plain" if kept == "text" else "text/html")
         assert message.get_content().replace("\r\n", "\n") == parts[kept] + "\n"
+
+    @pytest.mark.parametrize("kept", [("text", "html"), ("html",)])
+    def test_a_picture_stands_beside_the_html_that_shows_it(self, kept):
+        whole = pictured(email_rendition())
+        parts = {name: text for name, text in whole.parts.items() if name in ("subject", *kept)}
+        message = self.message_for(rendition=dataclasses.replace(whole, parts=parts))
+        kinds = [part.get_content_type() for part in message.walk()]
+        together = ["multipart/related", "text/html", "image/png"]
+        assert kinds == (together if kept == ("html",) else ["multipart/alternative", "text/plain", *together])
+        picture = list(message.walk())[-1]
+        assert picture["Content-ID"] == f"<{whole.picture.cid}>"
+        assert (picture.get_content_disposition(), picture.get_filename()) == ("inline", "signatory.png")
+        assert base64.b64encode(picture.get_content()).decode() == whole.picture.data
+        assert f"cid:{whole.picture.cid}" in body_of(message, "html")
+        assert not [part.defects for part in message.walk() if part.defects]
+
+    def test_a_text_alone_carries_no_picture(self):
+        whole = pictured(email_rendition())
+        parts = {name: whole.parts[name] for name in ("subject", "text")}
+        assert self.message_for(rendition=dataclasses.replace(whole, parts=parts)).get_content_type() == "text/plain"
 
     def test_lines_end_as_mail_has_them(self):
         parts = {"subject": "x", "text": "a\nb\r\nc\rd"}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dispatcher.channels import sms, social
 from dispatcher.errors import Refused
 from dispatcher.model.kinds import Channel
-from dispatcher.model.rendition import Envelope, Rendition
+from dispatcher.model.rendition import Envelope, Picture, Rendition
 from dispatcher.provider import fill
 
 _WORD = re.compile(r"\s+|[^\s]+")
@@ -51,6 +51,7 @@ class Frame:
     parts: Mapping[str, str]
     measures: tuple[Measure, ...]
     refusal: str = ""
+    picture: Picture | None = None
 
 
 def frames(renditions: Sequence[Rendition], samples: Sequence[Sample]) -> list[Frame]:
@@ -70,7 +71,8 @@ def frame_of(one: Rendition, sample: Sample) -> Frame:
         parts = {name: fill(text, one, envelope) for name, text in one.parts.items()}
     except Refused as error:
         return Frame(one.channel, one.locale, one.variant, sample.why, {}, (), error.what)
-    return Frame(one.channel, one.locale, one.variant, sample.why, parts, tuple(_measures(one.channel, parts)))
+    measures = tuple(_measures(one.channel, parts))
+    return Frame(one.channel, one.locale, one.variant, sample.why, parts, measures, picture=one.picture)
 
 
 def _measures(channel: Channel, parts: Mapping[str, str]) -> Iterable[Measure]:

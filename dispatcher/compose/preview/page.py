@@ -128,7 +128,7 @@ def _meter(measure: Measure) -> str:
 
 
 def _mail(frame: Frame, measures: Mapping[str, Measure]) -> str:
-    html, name = frame.parts.get("html"), f"{frame.locale} {frame.sample}"
+    html, name = _with_picture(frame), f"{frame.locale} {frame.sample}"
     text = f'<div class="view"><h4>text</h4><pre class="plain" tabindex="0" lang="{escape(frame.locale)}" dir="auto">'
     text += f"{escape(frame.parts['text'])}</pre></div>"
     if html is None:
@@ -143,6 +143,12 @@ def _mail(frame: Frame, measures: Mapping[str, Measure]) -> str:
         f"{_inbox(frame.parts['subject'], html)}{_meter(measures['subject'])}"
         f'<div class="views">{views}{text}</div>{_meter(measures["html"])}'
     )
+
+
+def _with_picture(frame: Frame) -> str | None:
+    """The HTML with the picture that goes along written out in it, for here is no mail around it."""
+    html, picture = frame.parts.get("html"), frame.picture
+    return html.replace(f"cid:{picture.cid}", picture.url) if html and picture else html
 
 
 def _inbox(subject: str, html: str) -> str:

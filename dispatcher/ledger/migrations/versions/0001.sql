@@ -213,6 +213,7 @@ CREATE TABLE rendition (
     variant TEXT NOT NULL,
     parts TEXT NOT NULL,
     slots TEXT NOT NULL,
+    picture TEXT,
     sha256 TEXT NOT NULL,
     UNIQUE (broadcast_id, channel, locale, variant)
 );
