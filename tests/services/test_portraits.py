@@ -1,4 +1,4 @@
-"""A signatory's picture: kept once it is fit, shown beside the name with words for it, frozen with the approved mail."""
+"""A signatory's picture: kept once it is fit, shown beside the name with words for it, frozen with the mail."""
 
 import dataclasses
 import re
