@@ -5,6 +5,7 @@ wall clock that has just stepped does not say how much time has passed (`clockwa
 listed; at least once sends it again and says so.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from dispatcher.services.envelopes import Sealer
 from dispatcher.services.outcomes import state_after
 
 ROWS = 100
+AT_ONCE = 8
 PATIENCE = 4
 """Settle times after which a vendor that cannot be asked is asked no longer, and the policy decides."""
 LEFT = "left by policy: told at most once"
@@ -37,15 +39,27 @@ def due_channels(ctx: Context) -> set[str]:
 
 
 async def settle(ctx: Context, channel: Channel) -> int:
-    """Ask about, or decide, up to ROWS unknown deliveries of a channel; how many were dealt with."""
+    """Ask about, or decide, up to ROWS unknown deliveries of a channel; how many were dealt with.
+
+    Some at a time. Of whom the vendor cannot say now, which is not the same as having no trace, it is asked again
+    later, and they hold up nobody else; a vendor that answers about none of them is left alone.
+    """
     clockwatch.look(ctx)
-    rows = _due(ctx, channel, ROWS)
-    for done, row in enumerate(rows):
-        answer = await look_up(ctx, channel, row)
-        if isinstance(answer, OutcomeUnknown) and not _overdue(ctx, channel, row):
-            return done  # the vendor cannot say now, which is not the same as having no trace: asked again later
-        _decide(ctx, row, answer)
-    return len(rows)
+    rows, done = _due(ctx, channel, ROWS), 0
+    for start in range(0, len(rows), AT_ONCE):
+        some = rows[start : start + AT_ONCE]
+        answers = await asyncio.gather(*(look_up(ctx, channel, row) for row in some))
+        told = [(row, answer) for row, answer in zip(some, answers, strict=True) if _says(ctx, channel, row, answer)]
+        for row, answer in told:
+            _decide(ctx, row, answer)
+        if not told:
+            break
+        done += len(told)
+    return done
+
+
+def _says(ctx: Context, channel: Channel, row: Row[Any], answer: Outcome | None) -> bool:
+    return not isinstance(answer, OutcomeUnknown) or _overdue(ctx, channel, row)
 
 
 def _overdue(ctx: Context, channel: Channel, row: Row[Any]) -> bool:

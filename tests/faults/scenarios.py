@@ -164,7 +164,7 @@ SCENARIOS = (
     ),
     Scenario("T7", "a thousand rings too many", small=(300, 0), full=(2000, 0), budget=30, play=plays.spare_rings),
     Scenario(
-        "T10", "a stranger locks the SQLite file, 8 workers", (storms.lock_ledger,), (300, 1), (3000, 20), budget=280,
+        "T10", "a stranger locks the SQLite file, 8 workers", (storms.lock_ledger,), (300, 1), (4000, 20), budget=280,
         pace=40, pause=(0.5, 1.5), arena={"processes": 8}, play=plays.sound_file,
     ),
     Scenario(

@@ -6,6 +6,7 @@ import pytest
 
 from dispatcher.ledger import broadcasts
 from dispatcher.model.kinds import Channel, Policy
+from dispatcher.model.outcome import Accepted
 from dispatcher.provider import ProviderSettings, can_be_asked, load
 from dispatcher.services import explaining, reconciling, ticking
 from dispatcher.services.context import Account
@@ -87,6 +88,23 @@ def test_at_least_once_sends_them_again_and_lists_each(world):
     assert world.sums(made, "email") == {"planned": 3, "accepted": 3}
     with world.ctx.ledger.read() as tx:
         assert tx.scalar("SELECT count(*) FROM anomaly WHERE kind = 'possible repeat'") == 3
+
+
+def test_one_about_whom_the_vendor_does_not_answer_holds_up_nobody(world):
+    vendor = world.vendors["relay"]
+    made = world.broadcast(["email"], {"email": ["relay"]})
+    world.release(made)
+    vendor.script.append(UNKNOWN)
+    world.drain("email")
+    vendor.found = {"p1@example.com": UNKNOWN, "p3@example.com": Accepted("m3")}
+    world.clock.pass_by(SETTLE + 1)
+    world.drain("email")
+    with world.ctx.ledger.read() as tx:
+        states = [(row.state, row.reason) for row in tx.all("SELECT state, reason FROM delivery ORDER BY seq")]
+    assert states == [(4, "answer lost"), (4, reconciling.LEFT), (5, None)]
+    vendor.found["p1@example.com"] = Accepted("m1")
+    world.drain("email")
+    assert world.sums(made, "email") == {"planned": 3, "accepted": 2, "unknown": 1}
 
 
 def test_a_vendor_that_only_tells_is_not_said_to_be_asked(world):
