@@ -9,7 +9,10 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from dispatcher.channels import links
 from dispatcher.compose.brief import Brief
 from dispatcher.compose.lint.passages import Link, Passage
+from dispatcher.compose.lint.phrases import of_swindlers, says
 from dispatcher.compose.lint.rules import Case, Hit, Weight, each, rule
+from dispatcher.model.fact import FactKind
+from dispatcher.model.kinds import FactState
 from dispatcher.model.template import Profile
 
 PUBLIC_BODIES = ("gov.uk", "ico.org.uk", "nhs.uk", "police.uk", "cnil.fr", "gouv.fr", "europa.eu")
@@ -28,6 +31,13 @@ _DOOR = re.compile(
 _DOOR_HOST = re.compile(r"(?:log-?in|sign-?in|auth|sso|accounts?|connexion|compte)\.", re.IGNORECASE)
 _NUMBERS = re.compile(r"(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|\d+))*\.?")
 """An address of the network in other figures than usual: 0xC0000207 is 192.0.2.7."""
+_ADDRESS = re.compile(
+    r"(?<![\w.@])([\w.+%'-]+)(?:[@\uff20]| ?[(\[](?:at|@|à|arobase)[)\]] ?)"
+    r"((?:[\w-]+(?:\.| ?[(\[](?:dot|point)[)\]] ?))+[^\W\d_][\w-]+)",
+    re.IGNORECASE,
+)
+"""A mail address, also one that is written so that no machine should read it."""
+_SPELT_DOT = re.compile(r" ?[(\[](?:dot|point)[)\]] ?")
 _NAMED_HOST = re.compile(r"(?:https?://)?((?:[a-z0-9-]+\.)+[a-z]{2,})(?:[/:?#]|$)", re.IGNORECASE)
 
 
@@ -109,18 +119,47 @@ def _mixed(host: str) -> bool:
 
 
 @rule(
-    "L18", Weight.BLOCK, "A link leads to a host that is not ours.",
+    "L18", Weight.BLOCK, "A link or an address leads to a host that is not ours.",
     why="After a breach, look-alike sites appear within hours. People can only trust addresses they know.",
-    mend="Use a page on our own domain, or add the host to organisation.domains.",
+    mend="Use a page or an address on our own domain, or add the host to organisation.domains.",
     source="NCSC, SMS and telephone best practice",
 )  # fmt: skip
 @each
 def strangers(passage: Passage, case: Case) -> Iterable[Hit]:
-    """Hosts outside our domains and the authorities."""
+    """Hosts and mail addresses outside our domains and the authorities. An address may be named as a swindler's, or as
+    none of ours; a link is a link whatever is said of it."""
     for link, url in _web(passage):
         host = (url.hostname or "").lower()
         if host and not _trusted(host, case.brief):
             yield Hit(passage, link.line, host)
+    for line, address, host in (*_linked_addresses(passage), *_written_addresses(passage)):
+        if address not in _official(case) and not _trusted(host, case.brief):
+            yield Hit(passage, line, address, f"{address} is no address of ours.")
+
+
+def _linked_addresses(passage: Passage) -> Iterator[tuple[int, str, str]]:
+    for link in passage.links:
+        if link.target.lower().startswith("mailto:"):
+            for one in unquote(link.target[7:].partition("?")[0]).lower().split(","):
+                yield link.line, one.strip(), one.rpartition("@")[2].strip()
+
+
+def _written_addresses(passage: Passage) -> Iterator[tuple[int, str, str]]:
+    for sentence in passage.sentences:
+        for found in _ADDRESS.finditer(sentence.text):
+            before, after = sentence.text[: found.start()], sentence.text[found.end() :]
+            shunned = says(before, "shunned_address", passage.language) or says(after, "not_ours", passage.language)
+            if not shunned and not of_swindlers(sentence.text, found, passage.language):
+                host = _SPELT_DOT.sub(".", found[2].lower())
+                yield sentence.line, f"{found[1]}@{host}".lower(), host
+
+
+def _official(case: Case) -> set[str]:
+    """Addresses of ours elsewhere: the organisation's, and those that the fact sheet has confirmed."""
+    org = case.brief.organisation
+    facts = [one for one in case.brief.facts.values() if one.kind is FactKind.EMAIL]
+    told = [one.value for one in facts if one.state is FactState.CONFIRMED]
+    return {str(one).lower() for one in (org.contact_email, org.dpo_email, org.press_email, *told)}
 
 
 def _trusted(host: str, brief: Brief) -> bool:

@@ -133,6 +133,58 @@ class TestLinks:
     def test_hosts_of_ours_and_of_authorities(self, text):
         assert found("L18", mail(text)) == []
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "Write to press@evil.example.net.",
+            "Questions: help@example-stores.co.uk",
+            "Schreiben Sie an hilfe@example.com.evil.example.org!",
+            "Write to help@exаmple.com.",  # the second a is Cyrillic
+            "Write to help (at) example (dot) net.",
+            "We could not reach you, so please write to help@example.net.",
+            'Our director said: "Write to help@example.net."',
+            "If it is not clear, ask care@example.net; we answer within the day.",
+        ],
+    )
+    def test_strange_mail_addresses(self, text):
+        assert {weight for weight, _ in found("L18", mail(text))} == {"block"}
+        assert found("L18", sms(text))
+
+    def test_a_strange_mail_address_behind_a_link_or_cut_by_markup(self):
+        assert found("L18", mail("x", html=page_of('<a href="mailto:Help@Example.net?subject=a">write</a>')))
+        assert found("L18", mail("x", html=page_of("<p>Write to press@exa<b>mple.net</b>.</p>"))) == [
+            ("block", "press@example.net")
+        ]
+        assert found("L18", mail("Écrivez à presse@example.net.", locale="fr"), locales=("fr",))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "Write to press@example.com.",
+            "Write to help@care.example.com, or to REPORT@phishing.gov.uk.",
+            "Follow @examplestores on X, or buy 3 @ 2.50 each.",
+            "We never write from help@example.net.",
+            "Please do not answer messages from help@example.net.",
+            "Never send money to an address such as refunds@example.net.",
+            "refunds@example.net is not ours.",
+            "Fake mails come from refunds@example.net.",
+            "Somebody who claims to be us writes from refunds@example.net.",
+        ],
+    )
+    def test_mail_addresses_of_ours_and_those_we_warn_of(self, text):
+        assert found("L18", mail(text)) == []
+
+    def test_french_warnings(self):
+        for text in ("Nous n'écrivons jamais de aide@example.net.", "De faux messages viennent de aide@example.net."):
+            assert found("L18", mail(text, locale="fr"), locales=("fr",)) == []
+
+    def test_addresses_that_the_fact_sheet_has_confirmed(self):
+        partner = Fact("partner_mail", FactKind.EMAIL, "desk@example.net")
+        assert found("L18", mail("Write to Desk@example.net."), facts=[partner]) == []
+        believed = dataclasses.replace(partner, state=FactState.BELIEVED)
+        assert found("L18", mail("Write to desk@example.net."), facts=[believed])
+        assert found("L18", mail("Write to other@example.net."), facts=[partner])
+
     @pytest.mark.parametrize("label", ["https://example.com/help", "www.example.com", "status.example.com/a"])
     def test_false_labels(self, label):
         assert found("L19", mail("x", html=page_of(f'<a href="https://example.net/a">{label}</a>')))
