@@ -4,14 +4,15 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from dispatcher.compose.lint.passages import Passage
+from dispatcher.compose.lint.passages import Passage, plain_line
 from dispatcher.compose.lint.phrases import hits, negated
 from dispatcher.compose.lint.rules import Case, Hit, Weight, each, rule
-from dispatcher.model.fact import FactKind, Place
+from dispatcher.model.fact import FactKind, Place, spoken
 from dispatcher.model.kinds import Channel, FactState, Purpose
 from dispatcher.model.person import Level
 from dispatcher.model.template import Profile
 
+_SILENT = (FactState.UNKNOWN, FactState.RETRACTED)
 _PHONE = re.compile(r"\d[\d ().-]{4,}\d")
 _NO_DIGIT = re.compile(r"\D")
 _NATIONAL = 9
@@ -67,13 +68,32 @@ def data_types(case: Case) -> Iterable[Hit]:
             yield Hit(None, 0, row["data"], f"{row['data']} is called not taken, but that is only {row['state']}.")
 
 
-def _lacks(case: Case, kinds: tuple[str, ...], what: str) -> Iterable[Hit]:
-    """None of the facts of these names was said, or a notice leaves its words out."""
+def _lacks(case: Case, name: str, what: str) -> Iterable[Hit]:
+    """Every notice says it: it prints the fact of that name, or words of its own that tell the same."""
     if not _is_breach(case):
         return
-    said = [fact.value for (name, _), fact in case.brief.facts.items() if name in kinds and fact.value]
-    if not said or not set(kinds) & {spec.name for spec in case.template.facts}:
+    given = any(fact.value and fact.state not in _SILENT for (one, _), fact in case.brief.facts.items() if one == name)
+    notices = _notices(case)
+    if not notices and not given:
         yield Hit(None, 0, "", what)
+    for passage in notices:
+        if not (_prints(case, name, passage) or any(True for _ in hits(passage, f"says_{name}", negated))):
+            yield Hit(passage, 0, "", what, mend=_print(name) if given else "")
+
+
+def _print(name: str) -> str:
+    return f"Print the fact {name} in this part, or say in it what the fact says."
+
+
+def _prints(case: Case, name: str, passage: Passage) -> bool:
+    """Some of what the fact says to these readers stands in the text."""
+    fact = spoken(case.brief.facts, name, passage.locale)
+    if fact is None or fact.state in _SILENT or not fact.value:
+        return False
+    items = fact.value if isinstance(fact.value, list) else [fact.value]
+    lines = (plain_line(line).rstrip(".") for item in items for line in str(item).splitlines())
+    text = " ".join(passage.lines)
+    return any(line and line in text for line in lines)
 
 
 @rule(
@@ -83,8 +103,8 @@ def _lacks(case: Case, kinds: tuple[str, ...], what: str) -> Iterable[Hit]:
     source="GDPR Art. 33(3)(c), 34(2)",
 )  # fmt: skip
 def consequences(case: Case) -> Iterable[Hit]:
-    """The fact `consequences` is given."""
-    yield from _lacks(case, ("consequences",), "The breach notice does not say what may follow from it.")
+    """Mail and letter print the fact `consequences`, or tell consequences in words of their own."""
+    yield from _lacks(case, "consequences", "The breach notice does not say what may follow from it.")
 
 
 @rule(
@@ -94,9 +114,9 @@ def consequences(case: Case) -> Iterable[Hit]:
     source="GDPR Art. 33(3)(d), 34(2); CERC, promote action",
 )  # fmt: skip
 def measures(case: Case) -> Iterable[Hit]:
-    """The facts `measures` and `steps` are given."""
-    yield from _lacks(case, ("measures",), "The breach notice does not say what we have done.")
-    yield from _lacks(case, ("steps",), "The breach notice does not say what people can do.")
+    """Mail and letter print the facts `measures` and `steps`, or tell such in words of their own."""
+    yield from _lacks(case, "measures", "The breach notice does not say what we have done.")
+    yield from _lacks(case, "steps", "The breach notice does not say what people can do.")
 
 
 @rule(

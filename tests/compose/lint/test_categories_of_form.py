@@ -11,6 +11,8 @@ from tests.compose.lint.ways import NO_MARKUP, NO_NUMBER, WAYS, WHY_NOT, agrees,
 
 LINK = "a link is a link: phones make one of it, whatever is said of it."
 HEADINGS = "Notice of Data Breach\nWhat Happened\nWhat Information Was Involved\nWhat We Are Doing\nWhat You Can Do\n"
+FOLLOWS = "Fraudsters may use it to write to you."
+DONE = "We have closed the way in. Please check your statements."
 WHOLE = f"{HEADINGS}For More Information"
 
 TEXTS = {
@@ -28,8 +30,17 @@ TEXTS = {
         "french": "-Écrivez à privacy@example.com.",
     },
     "L10": no_words("it reads the matrix of the fact sheet; what the texts say of it is L28."),
-    "L11": no_words("it asks whether a fact is given."),
-    "L12": no_words("it asks whether facts are given."),
+    "L11": {
+        "otherwise": f"-{FOLLOWS}", "denied": "There is no risk of fraud.",
+        "quoted": f'-Our director said: "{FOLLOWS}"', "cut": "-Whoever has it could <b>pre</b>tend to be us.",
+        "in words": NO_NUMBER, "french": "-Des escrocs pourraient se faire passer pour nous.",
+    },
+    "L12": {
+        "otherwise": "-We blocked the way in at once. You can freeze your credit.",
+        "denied": "We have not closed the way in. Please choose a new password.",
+        "quoted": f'-Our director said: "{DONE}"', "cut": "-We have clo<b>sed</b> the way in. Do not ans<i>wer</i>.",
+        "in words": NO_NUMBER, "french": "-Nous avons fermé l'accès. Surveillez vos relevés.",
+    },
     "L14": no_words("it looks at channels and documents."),
     "L15": {
         "otherwise": WHOLE.replace("What Happened", "What Took Place"),
@@ -103,6 +114,7 @@ TEXTS = {
 }  # fmt: skip
 SETTINGS = {
     "L09": {"profile": Profile.BREACH, "beside": "privacy@example.com"},
+    "L11": {"profile": Profile.BREACH, "beside": FOLLOWS}, "L12": {"profile": Profile.BREACH, "beside": DONE},
     "L15": {"profile": Profile.BREACH_US, "beside": WHOLE},
     "L16": {"profile": Profile.BREACH},
     "L21": {"beside": "KM47QX"},

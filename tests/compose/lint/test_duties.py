@@ -20,11 +20,52 @@ class TestBreach:
         Fact("steps", FactKind.STEPS, ["Choose a new password."]),
     )
     TEXT = "Write to privacy@example.com."
+    SAID = f"Somebody may pretend to be us.\n- We closed the way in\n1. Choose a new password.\n{TEXT}"
 
     @pytest.mark.parametrize("rule", ["L09", "L10", "L11", "L12", "L13", "L14"])
     def test_a_whole_notice_passes(self, rule):
-        made = mail(self.TEXT, html=page_of(f"<p>{self.TEXT}</p>"))
+        made = mail(self.SAID, html=page_of("".join(f"<p>{line}</p>" for line in self.SAID.splitlines())))
         assert found(rule, made, profile=Profile.BREACH, facts=self.FULL) == []
+
+    @pytest.mark.parametrize(("rule", "missing"), [("L11", 1), ("L12", 2)])
+    def test_a_fact_that_is_given_and_not_printed_tells_nobody(self, rule, missing):
+        silent = found(rule, mail(self.TEXT), profile=Profile.BREACH, facts=self.FULL)
+        assert silent == [("block", "")] * missing
+        letter = document("letter", page_of(f"<p>{self.TEXT}</p>"), "html")
+        assert len(found(rule, mail(self.SAID), letter, profile=Profile.BREACH, facts=self.FULL)) == missing
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "Criminals could try to guess where you live. We have shut the page. Never give your code to a caller.",
+            "You may receive more scam calls.\nOur engineers have revoked every key.\nPlease check your accounts.",
+            "There is a risk of identity theft.\nAll servers were isolated.\nYou should tell your bank.",
+        ],
+    )
+    def test_a_template_may_say_it_in_words_of_its_own(self, text):
+        for rule in ("L11", "L12"):
+            assert found(rule, mail(text), profile=Profile.BREACH, facts=self.FULL[:1]) == []
+            assert found(rule, mail(text), profile=Profile.BREACH, facts=self.FULL) == []
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "What this could mean for you\nWhat we are doing\nWhat you can do",
+            "It cannot lead to fraud. We have not closed it yet. You do not have to change your password.",
+            "We are sorry. We told the regulator. Please contact us with questions.",
+        ],
+    )
+    def test_headings_denials_and_courtesies_say_nothing(self, text):
+        assert found("L11", mail(text), profile=Profile.BREACH, facts=self.FULL)
+        assert len(found("L12", mail(text), profile=Profile.BREACH, facts=self.FULL)) == 2
+
+    def test_a_fact_of_another_language_is_no_words_for_its_readers(self):
+        english = mail("Somebody may pretend to be us.", locale="fr")
+        french = Fact("consequences", FactKind.LIST, ["On peut se faire passer pour nous."], locale="fr")
+        facts = [*self.FULL, french]
+        assert found("L11", english, profile=Profile.BREACH, facts=facts, locales=("fr",))
+        told = mail("On peut se faire passer pour nous.", locale="fr")
+        assert found("L11", told, profile=Profile.BREACH, facts=facts, locales=("fr",)) == []
 
     @pytest.mark.parametrize(
         ("rule", "lost"), [("L10", "data"), ("L11", "consequences"), ("L12", "measures"), ("L12", "steps")]
