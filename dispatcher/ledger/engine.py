@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from dispatcher.ledger import arrays
 from dispatcher.ledger.drivers import Driver, driver_of, journal_mode, sqlite_module, wal_is_safe
 from dispatcher.ledger.pool import LedgerFault, Pool
 from dispatcher.ledger.rows import Row, row_type
@@ -20,7 +21,6 @@ __all__ = ["Ledger", "LedgerFault", "Row", "Tx", "journal_mode", "sqlite_module"
 
 T = TypeVar("T")
 
-_ARRAYS = {"int": "bigint[]", "text": "text[]"}
 _PAGE = 1000
 
 
@@ -86,7 +86,7 @@ class Tx:
                 copy.write_row(row)
 
     def insert_new(self, table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
-        """Many rows, leaving out those whose key is there already. `columns` is name to PostgreSQL type."""
+        """Many rows, leaving out those whose key is there already. `columns` is name to `int`, `text` or `bytes`."""
         if not rows:
             return
         names = ", ".join(columns)
@@ -94,9 +94,8 @@ class Tx:
             marks = ", ".join("?" * len(columns))
             self._connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING", rows)
             return
-        arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
-        sql = f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"
-        self._connection.execute(sql, [list(column) for column in zip(*rows, strict=True)])
+        sql = f"INSERT INTO {table} ({names}) SELECT * FROM {arrays.unnest(columns)} ON CONFLICT DO NOTHING"
+        self._run(sql, arrays.literals(columns, rows))
 
     def change_by(self, sql: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]], **shared: Any) -> int:
         """One UPDATE for many rows; how many it changed. `sql` speaks of `r.<column>` and has `{r}` where FROM goes.
@@ -109,10 +108,8 @@ class Tx:
             always = tuple(shared.values())
             statement = _for_each(sql, tuple(columns), tuple(shared))
             return int(self._connection.executemany(statement, [(*row, *always) for row in rows]).rowcount)
-        marks = ", ".join(f"CAST(:{name} AS {_ARRAYS[kind]})" for name, kind in columns.items())
-        joined = sql.replace("{r}", f"FROM unnest({marks}) AS r({', '.join(columns)})")
-        arrays = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
-        return self.change(joined, **arrays, **shared)
+        joined = sql.replace("{r}", f"FROM {arrays.unnest(columns)}")
+        return self.change(joined, **arrays.literals(columns, rows), **shared)
 
     def rows_of(self, columns: Mapping[str, str]) -> str:
         """A FROM item that reads `:rows` (see `pack`) as a table with these columns and types (`int` or `text`)."""

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-from dispatcher.ledger import claims
+from dispatcher.ledger import arrays, claims
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import BATCH
@@ -13,10 +13,15 @@ from dispatcher.model.states import DeliveryState
 
 NEW, DONE, POISON = 0, 1, 2
 
+ALONE = 2
+"""A post that was taken so often before, and never dealt with, is applied by itself: workers may have died of it."""
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """One event as it is kept. `hash` is over account and the vendor's event id."""
+_FREE = "state = 0 AND (tries = 0 OR taken_until <= :now OR taken_until > :latest)"
+"""Nobody has it in hand; an end later than any lease was written before the clock stepped back."""
+
+
+class Report(NamedTuple):
+    """One event as it is kept. `hash` is over account and the vendor's event id. A tuple: there are millions."""
 
     hash: bytes
     account: str
@@ -24,27 +29,72 @@ class Report:
     seq: int | None
     type: str
     occurred_at: int | None
-    reason: str
+    received_at: int
+    reason: str | None
 
 
 def store(tx: Tx, posts: Iterable[tuple[str, int, str, Mapping[str, str], bytes]]) -> None:
     """Keep verified posts exactly as they came: (account, received_at, url, headers, body)."""
-    rows = ((account, at, url, json.dumps(dict(headers)), body) for account, at, url, headers, body in posts)
-    tx.insert("inbox", ("account", "received_at", "url", "headers", "body"), rows)
+    rows = ((account, at, url, json.dumps(dict(headers)), body, at) for account, at, url, headers, body in posts)
+    # `taken_until` holds an instant from the first, so that SQLite changes it in place and leaves the body alone
+    tx.insert("inbox", ("account", "received_at", "url", "headers", "body", "taken_until"), rows)
 
 
-def unapplied(tx: Tx, limit: int) -> Sequence[Row[Any]]:
-    """The oldest posts that wait: id, account, received_at, url, headers, body, tries."""
+def take(tx: Tx, now: int, lease_ms: int, limit: int, size: int) -> Sequence[Row[Any]]:
+    """The oldest posts that wait, for nobody else until the lease ends: id, account, received_at, url, headers, body.
+
+    Up to `limit` of them and up to `size` bytes, but at least one; `tries` is how often each was taken, this time
+    included. A post that was taken `ALONE` times already comes by itself.
+    """
+    rows = tx.all(
+        f"SELECT id, length(body) AS size, tries FROM inbox WHERE {_FREE} ORDER BY id LIMIT :limit"
+        + ("" if tx.is_sqlite else " FOR UPDATE SKIP LOCKED"),
+        now=now, latest=now + lease_ms, limit=limit,
+    )  # fmt: skip
+    ids = _first_of(rows, size)
+    tx.change_by(
+        "UPDATE inbox SET taken_until = :until, tries = tries + 1 {r} WHERE inbox.id = r.post",
+        {"post": "int"},
+        [(post,) for post in ids],
+        until=now + lease_ms,
+    )
     return tx.all(
-        "SELECT id, account, received_at, url, headers, body, tries"
-        " FROM inbox WHERE state = 0 ORDER BY id LIMIT :limit",
-        limit=limit,
+        "SELECT i.id, i.account, i.received_at, i.url, i.headers, i.body, i.tries"
+        f" FROM {tx.rows_of({'id': 'int'})} x CROSS JOIN inbox i WHERE i.id = x.id ORDER BY i.id",
+        rows=tx.pack((post,) for post in ids),
     )
 
 
-def anything_new(tx: Tx) -> bool:
-    """Whether a post waits."""
-    return tx.one("SELECT 1 FROM inbox WHERE state = 0 LIMIT 1") is not None
+def _first_of(rows: Sequence[Row[Any]], size: int) -> list[int]:
+    """The posts of one set: what fits, and nothing beside one on which workers fell."""
+    ids: list[int] = []
+    for row in rows:
+        size -= row.size
+        if ids and (size < 0 or row.tries >= ALONE):
+            break
+        ids.append(row.id)
+        if row.tries >= ALONE:
+            break
+    return ids
+
+
+def give_back(tx: Tx, ids: Sequence[int]) -> None:
+    """Posts that could not be applied now, by no fault of theirs."""
+    tx.change_by(
+        "UPDATE inbox SET taken_until = received_at, tries = tries - 1 {r} WHERE inbox.id = r.post AND tries > 0",
+        {"post": "int"},
+        [(post,) for post in ids],
+    )
+
+
+def oldest(tx: Tx) -> int:
+    """The oldest post that is not dealt with; 0: there is none."""
+    return int(tx.scalar("SELECT min(id) FROM inbox WHERE state = 0") or 0)
+
+
+def anything_new(tx: Tx, now: int, lease_ms: int) -> bool:
+    """Whether a post waits that nobody has in hand."""
+    return tx.one(f"SELECT 1 FROM inbox WHERE {_FREE} LIMIT 1", now=now, latest=now + lease_ms) is not None
 
 
 def close(tx: Tx, ids: Sequence[int], state: int, error: str | None = None) -> None:
@@ -58,44 +108,52 @@ def close(tx: Tx, ids: Sequence[int], state: int, error: str | None = None) -> N
     )
 
 
-def keep(tx: Tx, reports: Sequence[Report], received_at: int) -> None:
-    """Every event once; one that is known already changes nothing."""
-    rows = [
-        (r.hash, r.account, r.broadcast_id, r.seq, r.type, r.occurred_at, received_at, r.reason or None)
-        for r in reports
-    ]
+def keep(tx: Tx, reports: Sequence[Report]) -> None:
+    """Every event once; one that is known already changes nothing.
+
+    In the order of their keys: neighbours share a page, and two workers that keep the same events cannot deadlock.
+    """
     kinds = {
-        "hash": "bytea", "account": "text", "broadcast_id": "bigint", "seq": "int", "type": "text",
-        "occurred_at": "bigint", "received_at": "bigint", "reason": "text",
+        "hash": "bytes", "account": "text", "broadcast_id": "int", "seq": "int", "type": "text",
+        "occurred_at": "int", "received_at": "int", "reason": "text",
     }  # fmt: skip
-    tx.insert_new("event", kinds, rows)
+    tx.insert_new("event", kinds, sorted(reports, key=itemgetter(0)))
 
 
 def fold(tx: Tx, broadcast_id: int, proofs: Mapping[int, tuple[DeliveryState, str | None]]) -> int:
     """Lift deliveries to what events prove, never lower them; how many rose. `proofs` by seq."""
     rows = [(seq, int(state), reason) for seq, (state, reason) in sorted(proofs.items())]
     claims.lock_batches(tx, broadcast_id, sorted({seq // BATCH for seq in proofs}))
-    moved = _lift_each(tx, broadcast_id, rows) if tx.is_sqlite else _lift_all(tx, broadcast_id, rows)
+    moved = _lift_alike(tx, broadcast_id, rows) if tx.is_sqlite else _lift_all(tx, broadcast_id, rows)
     _shift(tx, broadcast_id, moved)
     return sum(row.n for row in moved)
 
 
-def _lift_each(tx: Tx, broadcast_id: int, rows: Sequence[tuple[int, int, str | None]]) -> Sequence[Row[Any]]:
-    """SQLite: count what will move, then one prepared statement a row."""
-    columns = {"seq": "int", "state": "int", "why": "text"}
+def _lift_alike(tx: Tx, broadcast_id: int, rows: Sequence[tuple[int, int, str | None]]) -> Sequence[Row[Any]]:
+    """SQLite: those of which the same is proved together; count what will move, then move it."""
+    alike: dict[tuple[int, str | None], list[int]] = {}
+    for seq, state, reason in rows:
+        alike.setdefault((state, reason), []).append(seq)
+    moved: list[Row[Any]] = []
+    for (state, reason), seqs in alike.items():
+        moved += _lift(tx, broadcast_id, state, reason, f"[{','.join(map(str, seqs))}]")
+    return moved
+
+
+def _lift(tx: Tx, broadcast_id: int, state: int, reason: str | None, seqs: str) -> Sequence[Row[Any]]:
+    rises = _rises("d.", ":proof")
     moved = tx.all(
-        f"SELECT d.seq / {BATCH} AS no, d.state AS was, x.state AS now, count(*) AS n"
-        f" FROM {tx.looked_up(columns, 'delivery', 'd.broadcast_id = :b AND d.seq = x.seq')}"
-        f" WHERE {_rises('d.', 'x.state')} GROUP BY 1, 2, 3",
-        b=broadcast_id, rows=tx.pack(rows),
+        f"SELECT d.seq / {BATCH} AS no, d.state AS was, :proof AS now, count(*) AS n"
+        " FROM json_each(:seqs) x CROSS JOIN delivery d ON d.broadcast_id = :b AND d.seq = x.value"
+        f" WHERE {rises} GROUP BY 1, 2",
+        b=broadcast_id, proof=state, seqs=seqs,
     )  # fmt: skip
-    tx.change_by(
-        "UPDATE delivery SET state = r.proof, reason = r.why {r}"
-        f" WHERE broadcast_id = :b AND seq = r.place AND {_rises('delivery.', 'r.proof')}",
-        {"place": "int", "proof": "int", "why": "text"},
-        rows if moved else (),
-        b=broadcast_id,
-    )
+    if moved:
+        tx.change(
+            "UPDATE delivery AS d SET state = :proof, reason = :reason"
+            f" WHERE d.broadcast_id = :b AND d.seq IN (SELECT value FROM json_each(:seqs)) AND {rises}",
+            b=broadcast_id, proof=state, reason=reason, seqs=seqs,
+        )  # fmt: skip
     return moved
 
 
@@ -106,16 +164,16 @@ def _lift_all(tx: Tx, broadcast_id: int, rows: Sequence[tuple[int, int, str | No
     all of them read the broadcast through, and one reads it through once for every event.
     """
     _join_otherwise(tx, "off")
-    places, states, reasons = (list(column) for column in zip(*rows, strict=True))
+    columns = {"place": "int", "proof": "int", "why": "text"}
     moved = tx.all(
         "WITH moved AS (UPDATE delivery SET state = x.proof, reason = x.why FROM ("
         " SELECT d.at, d.state AS was, r.proof, r.why"
-        " FROM unnest(CAST(:places AS bigint[]), CAST(:states AS bigint[]), CAST(:whys AS text[])) r(place, proof, why)"
+        f" FROM {arrays.unnest(columns)}"
         " CROSS JOIN LATERAL (SELECT ctid AS at, state, tries FROM delivery WHERE broadcast_id = :b AND seq = r.place"
         f" OFFSET 0) d WHERE {_rises('d.', 'r.proof')}) x WHERE delivery.ctid = x.at"
         f" RETURNING delivery.seq / {BATCH} AS no, x.was, x.proof)"
         " SELECT no, was, proof AS now, count(*) AS n FROM moved GROUP BY 1, 2, 3",
-        b=broadcast_id, places=places, states=states, whys=reasons,
+        b=broadcast_id, **arrays.literals(columns, rows),
     )  # fmt: skip
     _join_otherwise(tx, "on")
     return moved

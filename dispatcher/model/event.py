@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class EventType(StrEnum):
@@ -23,9 +24,10 @@ class EventType(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One report. `key` is our Envelope key as echoed by the vendor (None if it echoed none), `copy` its number.
+class Event(NamedTuple):
+    """One report; a tuple, as there are millions of them.
+
+    `key` is our Envelope key as echoed by the vendor (None if it echoed none), `copy` its number.
 
     A vendor that echoes no number (None) is taken to speak of the newest copy.
     `event_id` is the vendor's own id, or one derived from the content when it has none: equal for a repeat.

@@ -342,7 +342,8 @@ def _found(message: Any) -> Outcome:
 
 def _event(entry: dict[str, Any]) -> Event:
     word = str(entry.get("event", ""))
-    kind, suppresses = EVENTS.get("blocked" if _is_block(entry) else word, (EventType.UNKNOWN, None))
+    blocked = word == "bounce" and entry.get("type") == "blocked"
+    kind, suppresses = EVENTS.get("blocked" if blocked else word, (EventType.UNKNOWN, None))
     if kind is EventType.DROPPED:
         suppresses = DROPS.get(str(entry.get("reason", "")).lower())
     key = entry.get("d")
@@ -360,16 +361,15 @@ def _event(entry: dict[str, Any]) -> Event:
     )
 
 
-def _is_block(entry: Mapping[str, Any]) -> bool:
-    return entry.get("event") == "bounce" and entry.get("type") == "blocked"
-
-
 def _digest(entry: Mapping[str, Any]) -> str:
     return hashlib.sha256(orjson.dumps(entry, option=orjson.OPT_SORT_KEYS)).hexdigest()[:40]
 
 
 def _moment(timestamp: object) -> datetime | None:
     """The vendor writes whole seconds since 1970."""
-    if not isinstance(timestamp, int | float) or not 0 < timestamp < 1e11:
-        return None
+    return _at(timestamp) if isinstance(timestamp, int | float) and 0 < timestamp < 1e11 else None
+
+
+@functools.lru_cache(maxsize=1024)  # the events of one post are of a few seconds
+def _at(timestamp: float) -> datetime:
     return datetime.fromtimestamp(timestamp, UTC)

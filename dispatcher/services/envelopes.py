@@ -1,5 +1,6 @@
 """From ledger rows to envelopes: keys, slot values, unsubscribe addresses."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ from dispatcher.ledger.rows import Row
 from dispatcher.model.kinds import Purpose
 from dispatcher.model.rendition import Envelope
 
+_KEY = re.compile(r"([^.]*)\.([0-9]{1,15})\.([0-9]{1,15})(?:\.[^.]*)?", re.DOTALL)
+
 
 def key_of(ledger_id: str, broadcast_id: int, seq: int, part: int = 1) -> str:
     """What a vendor echoes about one delivery; opaque to it and unique across ledgers."""
@@ -18,10 +21,8 @@ def key_of(ledger_id: str, broadcast_id: int, seq: int, part: int = 1) -> str:
 
 def parse_key(key: str) -> tuple[str, int, int] | None:
     """(ledger id, broadcast id, seq) of a key of ours; None for anything else."""
-    pieces = key.split(".")
-    if len(pieces) not in (3, 4) or not all(p.isascii() and p.isdigit() and len(p) < 16 for p in pieces[1:3]):
-        return None
-    return pieces[0], int(pieces[1]), int(pieces[2])
+    found = _KEY.fullmatch(key)
+    return found and (found[1], int(found[2]), int(found[3]))
 
 
 @dataclass(frozen=True, slots=True)

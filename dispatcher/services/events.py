@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +20,11 @@ from dispatcher.provider import ReportsEvents
 from dispatcher.services.context import Context
 from dispatcher.services.envelopes import parse_key
 
-POSTS = 200
-"""Stored posts applied in one transaction."""
+POSTS, SIZE = 200, 16 << 20
+"""Stored posts applied in one transaction, and bytes of them: some 50,000 events, so that memory stays flat."""
+
+FATAL = 5
+"""A post that was taken so often and never dealt with is parked: each time the worker died."""
 
 PROOF: dict[EventType, DeliveryState] = {
     EventType.PROCESSED: DeliveryState.ACCEPTED,
@@ -76,42 +80,63 @@ def store(ctx: Context, account: str, request: WebhookRequest) -> None:
 
 
 @dataclass(slots=True)
+class _Proved:
+    """What a set of posts proves about one broadcast."""
+
+    seqs: set[int] = field(default_factory=set)
+    proofs: dict[tuple[int, int | None], copies.Proof] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class _Folded:
-    """What a set of posts proves, per broadcast and delivery."""
+    """What a set of posts says."""
 
     reports: list[Report] = field(default_factory=list)
-    proofs: dict[int, dict[tuple[int, int | None], copies.Proof]] = field(default_factory=dict)
-    keyed: dict[int, set[int]] = field(default_factory=dict)
+    proved: dict[int, _Proved] = field(default_factory=dict)
     suppressed: list[tuple[int, int, str]] = field(default_factory=list)
     done: list[int] = field(default_factory=list)
     poison: list[tuple[int, str, str]] = field(default_factory=list)
 
 
+def anything_new(ctx: Context) -> bool:
+    """Whether a post waits that no worker has in hand."""
+    with ctx.ledger.read() as tx:
+        return events.anything_new(tx, to_ms(ctx.clock.now()), _lease_ms(ctx))
+
+
+def _lease_ms(ctx: Context) -> int:
+    return ctx.settings.dispatch.lease_seconds * 1000
+
+
 def apply(ctx: Context, *, seconds: float = 2.0) -> bool:
-    """Apply stored posts for at most `seconds`; whether more wait."""
+    """Apply stored posts for at most `seconds`; whether more wait. Any number of workers may do so at once."""
     ends = ctx.clock.monotonic() + seconds
-    while True:
-        with ctx.ledger.read() as tx:
-            posts = events.unapplied(tx, POSTS)
-        if posts:
-            _apply(ctx, posts)
-        if len(posts) < POSTS:
-            return False
+    while anything_new(ctx):
         if ctx.clock.monotonic() >= ends:
             return True
+        with ctx.ledger.write() as tx:
+            posts = events.take(tx, to_ms(ctx.clock.now()), _lease_ms(ctx), POSTS, SIZE)
+        _apply(ctx, posts)
+    return False
 
 
 def _apply(ctx: Context, posts: Sequence[Row[Any]]) -> None:
+    """What a worker dies of stays taken until the lease ends; any other failure gives the posts back at once."""
     folded = _Folded()
-    for post in posts:
-        _read_post(ctx, post, folded)
-    _write(ctx, folded)
+    try:
+        for post in posts:
+            _read_post(ctx, post, folded)
+        _write(ctx, folded)
+    except Exception:
+        with suppress(LedgerFault), ctx.ledger.write() as tx:  # a ledger that is away: the lease ends by itself
+            events.give_back(tx, [post.id for post in posts])
+        raise
 
 
 def take(ctx: Context, account: str, found: Sequence[Event]) -> None:
     """Events that we asked for ourselves."""
     folded = _Folded()
-    _add(ctx, account, found, folded)
+    _add(ctx, account, found, to_ms(ctx.clock.now()), folded)
     if folded.reports:
         _write(ctx, folded)
 
@@ -119,9 +144,9 @@ def take(ctx: Context, account: str, found: Sequence[Event]) -> None:
 def _write(ctx: Context, folded: _Folded) -> None:
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
-        events.keep(tx, folded.reports, now)
-        for broadcast_id in sorted(folded.keyed):
-            _fold(tx, broadcast_id, folded, now)
+        events.keep(tx, folded.reports)
+        for broadcast_id, proved in sorted(folded.proved.items()):
+            _fold(tx, broadcast_id, proved, now)
         if folded.suppressed:
             claims.suppress_addresses(tx, folded.suppressed, "provider event", now)
         for post_id, account, error in folded.poison:
@@ -130,12 +155,11 @@ def _write(ctx: Context, folded: _Folded) -> None:
         events.close(tx, folded.done, events.DONE)
 
 
-def _fold(tx: Tx, broadcast_id: int, folded: _Folded, now: int) -> None:
-    proofs = folded.proofs.get(broadcast_id, {})
-    rose = copies.fold(tx, broadcast_id, proofs) if proofs else 0
-    if rose == len(folded.keyed[broadcast_id]):
+def _fold(tx: Tx, broadcast_id: int, proved: _Proved, now: int) -> None:
+    rose = copies.fold(tx, broadcast_id, proved.proofs) if proved.proofs else 0
+    if rose == len(proved.seqs):
         return
-    for seq, word in events.misfits(tx, broadcast_id, sorted(folded.keyed[broadcast_id])):
+    for seq, word in events.misfits(tx, broadcast_id, sorted(proved.seqs)):
         detail = f"an event came for a delivery that is {word}"
         anomalies.add(tx, "event for nobody", detail, now, broadcast_id=broadcast_id, seq=seq)
 
@@ -144,6 +168,8 @@ def _read_post(ctx: Context, post: Row[Any], folded: _Folded) -> None:
     """Parse one stored post; one that cannot be read is parked and shown, and holds up nobody."""
     account = ctx.accounts.get(post.account)
     try:
+        if post.tries > FATAL:
+            raise ValueError("workers died of it")
         if account is None or not isinstance(account.provider, ReportsEvents):
             raise ValueError("the account is gone")
         found = account.provider.parse(_request(post))
@@ -152,38 +178,41 @@ def _read_post(ctx: Context, post: Row[Any], folded: _Folded) -> None:
         folded.poison.append((post.id, post.account, f"{type(error).__name__} in post {post.id}"))
         return
     folded.done.append(post.id)
-    _add(ctx, post.account, found, folded)
+    _add(ctx, post.account, found, post.received_at, folded)
 
 
 def _request(post: Row[Any]) -> WebhookRequest:
     return WebhookRequest("POST", post.url, json.loads(post.headers), bytes(post.body), from_ms(post.received_at))
 
 
-def _add(ctx: Context, account: str, found: Iterable[Event], folded: _Folded) -> None:
+def _add(ctx: Context, account: str, found: Iterable[Event], received_at: int, folded: _Folded) -> None:
     for event in found:
         key = parse_key(event.key) if event.key else None
         ours = key if key and key[0] == ctx.ledger_id else None
-        folded.reports.append(_report(account, event, ours))
-        if ours is not None:
-            _prove(event, ours[1], ours[2], folded)
+        folded.reports.append(_report(account, event, ours, received_at))
+        if ours is None:
+            continue
+        _, broadcast_id, seq = ours
+        if broadcast_id not in folded.proved:
+            folded.proved[broadcast_id] = _Proved()
+        _prove(event, seq, folded.proved[broadcast_id])
+        if event.suppresses:
+            folded.suppressed.append((broadcast_id, seq, event.suppresses))
 
 
-def _prove(event: Event, broadcast_id: int, seq: int, folded: _Folded) -> None:
-    folded.keyed.setdefault(broadcast_id, set()).add(seq)
-    if event.suppresses:
-        folded.suppressed.append((broadcast_id, seq, event.suppresses))
+def _prove(event: Event, seq: int, proved: _Proved) -> None:
+    proved.seqs.add(seq)
     state = PROOF.get(event.type)
     if state is None:
         return
-    proofs = folded.proofs.setdefault(broadcast_id, {})
-    known = proofs.get((seq, event.copy))
+    known = proved.proofs.get((seq, event.copy))
     if known is None or known[0] < state:
         reason = (event.reason or event.vendor_word)[:200] if state is DeliveryState.FAILED else None
-        proofs[seq, event.copy] = (state, reason)
+        proved.proofs[seq, event.copy] = (state, reason)
 
 
-def _report(account: str, event: Event, ours: tuple[str, int, int] | None) -> Report:
+def _report(account: str, event: Event, ours: tuple[str, int, int] | None, received_at: int) -> Report:
     digest = hashlib.blake2b(f"{account}\0{event.event_id}".encode(), digest_size=16).digest()
     at = to_ms(event.occurred_at) if event.occurred_at else None
-    b, seq = (ours[1], ours[2]) if ours else (None, None)
-    return Report(digest, account, b, seq, event.type, at, event.reason[:200])
+    _, broadcast_id, seq = ours or (None, None, None)
+    return Report(digest, account, broadcast_id, seq, event.type, at, received_at, event.reason[:200] or None)

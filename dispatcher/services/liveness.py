@@ -20,8 +20,7 @@ class Progress:
 
     def _look(self) -> tuple[int, int] | None:
         """How far attempts and applied posts have come; None while nothing waits."""
-        now = to_ms(self._ctx.clock.now())
+        now, lease = to_ms(self._ctx.clock.now()), self._ctx.settings.dispatch.lease_seconds * 1000
         with self._ctx.ledger.read() as tx:
-            waits = controls.due_channels(tx, now, now - lateness_ms(self._ctx)) or events.anything_new(tx)
-            oldest = next((row.id for row in events.unapplied(tx, 1)), 0)
-            return (meta.last_attempt(tx), oldest) if waits and meta.get(tx, "hold") is None else None
+            waits = controls.due_channels(tx, now, now - lateness_ms(self._ctx)) or events.anything_new(tx, now, lease)
+            return (meta.last_attempt(tx), events.oldest(tx)) if waits and meta.get(tx, "hold") is None else None

@@ -151,9 +151,10 @@ def _go_on(ctx: Context, now: int) -> None:
 
 
 def _ring(ctx: Context, now: int) -> None:
+    lease = ctx.settings.dispatch.lease_seconds * 1000
     with ctx.ledger.read() as tx:
         channels = set(controls.due_channels(tx, now, now - lateness_ms(ctx)))
-        news = events.anything_new(tx) or ledger_signals.anything_new(tx, now)
+        news = events.anything_new(tx, now, lease) or ledger_signals.anything_new(tx, now)
     channels |= reconciling.due_channels(ctx) | asking.due_channels(ctx)
     for channel in sorted(channels):
         ctx.doorbell.ring(channel)

@@ -68,10 +68,10 @@ def test_an_event_never_wakes_somebody_who_was_not_called(world):
 
 
 def test_one_event_is_kept_once(world):
-    report = events.Report(b"x" * 16, "mail", 1, 1, "delivered", 1, "")
+    report = events.Report(b"x" * 16, "mail", 1, 1, "delivered", 1, 5, None)
     with world.ctx.ledger.write() as tx:
-        events.keep(tx, [report, report], 5)
-        events.keep(tx, [report], 6)
+        events.keep(tx, [report, report])
+        events.keep(tx, [report._replace(received_at=6)])
         assert tx.all("SELECT received_at FROM event") == [(5,)]
 
 

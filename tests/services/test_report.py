@@ -51,9 +51,9 @@ def told(world):
 
 def kept(world, made, seqs, after):
     with world.ctx.ledger.write() as tx:
-        reports = [Report(f"{seq}".encode().ljust(16), "mail", made, seq, "delivered", None, "") for seq in seqs]
         at = to_ms(world.clock.now()) + after
-        events.keep(tx, reports, at)
+        reports = [Report(f"{seq}".encode().ljust(16), "mail", made, seq, "delivered", None, at, None) for seq in seqs]
+        events.keep(tx, reports)
         events.fold(tx, made, {seq: (DeliveryState.DELIVERED, None) for seq in seqs})
 
 

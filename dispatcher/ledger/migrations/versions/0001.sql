@@ -456,12 +456,13 @@ CREATE TABLE inbox (
     id {id},
     account TEXT NOT NULL,
     received_at BIGINT NOT NULL,
-    url TEXT NOT NULL,
-    headers TEXT NOT NULL,
-    body {blob} NOT NULL,
+    taken_until BIGINT NOT NULL,
     state SMALLINT NOT NULL DEFAULT 0,
     tries SMALLINT NOT NULL DEFAULT 0,
-    error TEXT
+    url TEXT NOT NULL,
+    headers TEXT NOT NULL,
+    error TEXT,
+    body {blob} NOT NULL
 );
 CREATE INDEX inbox_new ON inbox (id) WHERE state = 0;
 

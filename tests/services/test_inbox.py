@@ -1,0 +1,123 @@
+"""Stored posts: each in one worker's hands at a time, none lost with its worker, none that kills forever."""
+
+import json
+
+import pytest
+
+from dispatcher.ledger import events as inbox
+from dispatcher.ledger.engine import LedgerFault
+from dispatcher.model.event import Event, EventType, WebhookRequest
+from dispatcher.model.kinds import Channel
+from dispatcher.services import events
+from tests.services.world import World
+
+LEASE = 60_000
+ROOM = 1 << 20
+
+
+@pytest.fixture
+def world(tmp_path, database_url):
+    made = World(tmp_path, database_url)
+    vendor = made.add_account("mail", Channel.EMAIL)
+    vendor.verify = lambda request: None
+    vendor.parse = lambda request: [Event(f"e{n}", EventType.DELIVERED, None, None) for n in json.loads(request.body)]
+    yield made
+    made.ctx.ledger.close()
+
+
+def _store(world, *bodies):
+    for body in bodies:
+        events.store(world.ctx, "mail", WebhookRequest("POST", "/", {}, body, world.clock.now()))
+
+
+def _take(world, limit=10, size=ROOM, at=0):
+    with world.ctx.ledger.write() as tx:
+        return [(row.id, row.tries) for row in inbox.take(tx, at, LEASE, limit, size)]
+
+
+def _kept(world):
+    with world.ctx.ledger.read() as tx:
+        return tx.scalar("SELECT count(*) FROM event")
+
+
+class Died(BaseException):
+    """As kill -9 would: nothing after it runs."""
+
+
+def test_two_workers_never_take_the_same_posts(world):
+    _store(world, b"[1]", b"[2]", b"[3]")
+    assert _take(world, 2) == [(1, 1), (2, 1)]
+    assert _take(world, 2) == [(3, 1)]
+    assert _take(world, 2) == []
+
+
+def test_a_set_is_bounded_by_bytes_and_never_empty_for_a_large_post(world):
+    _store(world, b"[1]", b"[2, 3, 4, 5, 6, 7]", b"[8]", b"[9]")
+    assert _take(world, size=2) == [(1, 1)]
+    assert _take(world, size=2) == [(2, 1)]
+    assert _take(world, size=6) == [(3, 1), (4, 1)]
+
+
+def test_what_a_dead_worker_held_is_free_when_its_lease_ends(world):
+    _store(world, b"[1]")
+    assert _take(world, at=1000)
+    assert _take(world, at=1000 + LEASE - 1) == []
+    assert _take(world, at=1000 + LEASE) == [(1, 2)]
+
+
+def test_a_clock_that_stepped_back_holds_nothing_up(world):
+    _store(world, b"[1]")
+    assert _take(world, at=50_000_000)
+    assert _take(world, at=1000) == [(1, 2)]
+
+
+def test_nothing_stands_beside_a_post_that_workers_may_have_died_of(world):
+    _store(world, b"[1]", b"[2]", b"[3]", b"[4]")
+    assert len(_take(world, 2, at=0)) == len(_take(world, 2, at=LEASE)) == 2
+    sets = [_take(world, at=2 * LEASE) for _ in range(3)]
+    assert sets == [[(1, 3)], [(2, 3)], [(3, 1), (4, 1)]]
+
+
+def test_a_ledger_that_refuses_gives_the_posts_back_uncounted(world, monkeypatch):
+    _store(world, b"[1]", b"[2]")
+    fault = LedgerFault(ValueError("away"), transient=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(inbox, "keep", lambda *a: (_ for _ in ()).throw(fault))
+        with pytest.raises(LedgerFault):
+            events.apply(world.ctx)
+    assert _take(world) == [(1, 1), (2, 1)]
+
+
+def test_a_post_that_kills_its_worker_is_parked_and_its_neighbours_are_applied(world):
+    _store(world, b"[1]", b"[666]", b"[3]")
+    parse = world.vendors["mail"].parse
+
+    def deadly(request):
+        if request.body == b"[666]":
+            raise Died
+        return parse(request)
+
+    world.vendors["mail"].parse = deadly
+    deaths = 0
+    while events.anything_new(world.ctx):
+        try:
+            events.apply(world.ctx)
+        except Died:
+            deaths += 1
+            assert not events.anything_new(world.ctx) or deaths > inbox.ALONE
+        world.clock.pass_by(LEASE / 1000)
+    assert (deaths, _kept(world)) == (events.FATAL, 2)
+    with world.ctx.ledger.read() as tx:
+        assert [tuple(row) for row in tx.all("SELECT id, state FROM inbox ORDER BY id")] == [(1, 1), (2, 2), (3, 1)]
+        assert "post 2" in tx.scalar("SELECT detail FROM anomaly")
+
+
+def test_a_worker_that_was_frozen_changes_nothing_when_it_wakes(world):
+    _store(world, b"[1, 2]")
+    with world.ctx.ledger.write() as tx:
+        held = inbox.take(tx, 0, LEASE, 10, ROOM)
+    events.apply(world.ctx)
+    assert _kept(world) == 2
+    events._apply(world.ctx, held)
+    assert _kept(world) == 2
+    assert not events.anything_new(world.ctx)
