@@ -117,6 +117,7 @@ def _mail(book, ledger, field, version, people, only):
         book.note(ledger, "events raw", taken["raw_rate"])
         book.note(ledger, "events stored", taken["stored_rate"])
         book.note(ledger, "events: post answered, p99", taken["p99_ms"], "ms")
+        _memory(book, ledger, taken, "events")
 
 
 def _text(book, ledger, field, version, people):

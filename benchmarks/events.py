@@ -39,18 +39,20 @@ def taken(field, broadcast, people):
     """Events a second from the first post to the last applied, and how the posts were answered."""
     made = posts(field, broadcast, people)
     url = f"http://127.0.0.1:{field.ctx.settings.port}/webhooks/sendgrid"
+    peak: dict[str, float] = {}
     began = time.perf_counter()
     waits = asyncio.run(_post(url, made))
     stored = time.perf_counter() - began
     while sum(row.delivered for row in field.sums(broadcast).values()) < people:
         if time.perf_counter() - began > 900:
             raise TimeoutError("the events were not applied")
+        field.weigh(peak)
         time.sleep(0.05)
     whole = time.perf_counter() - began
     bare = raw.applied([body for body, _ in made], field.folder, people)
     waits.sort()
     return {
-        "rate": people / whole, "stored_rate": people / stored, "raw_rate": people / bare, "posts": len(made),
+        "rate": people / whole, "stored_rate": people / stored, "raw_rate": people / bare, "posts": len(made), "pss": peak,
         "p50_ms": waits[len(waits) // 2] * 1000, "p99_ms": waits[int(len(waits) * 0.99)] * 1000,
     }  # fmt: skip
 
