@@ -49,6 +49,16 @@ def locales(tx: Tx, version_id: int) -> list[str | None]:
     return [row[0] for row in tx.all("SELECT DISTINCT locale FROM recipient WHERE version_id = :v", v=version_id)]
 
 
+def who_named(tx: Tx, version_id: int, words: Sequence[str]) -> dict[str, int]:
+    """How many recipients of an audience version named each of these locales."""
+    where, values = _among("r.locale", "l", words)
+    rows = tx.all(
+        f"SELECT r.locale, count(*) AS n FROM recipient r WHERE r.version_id = :v AND {where} GROUP BY r.locale",
+        v=version_id, **values,
+    )  # fmt: skip
+    return {row.locale: row.n for row in rows}
+
+
 def words_of(tx: Tx, version_id: int, column: str) -> list[str | None]:
     """Every word that occurs in a field of an audience version; None where somebody has none."""
     rows = tx.all(

@@ -1,6 +1,6 @@
 """Everything that can be known before anybody is told: findings, sizes, segments, cost."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -215,6 +215,7 @@ def _plans(
     findings: list[Finding],
 ) -> dict[str, ChannelPlan]:
     read = readership.readers(tx, broadcast, template)
+    findings += _misread(tx, broadcast, read)
     plans = {}
     for channel in broadcast.plan.channels:
         spared = marketing.sparing(ctx, tx, broadcast)
@@ -222,6 +223,14 @@ def _plans(
         findings += [Finding(*told, channel=str(channel)) for told in measured.findings]
         plans[str(channel)] = _channel_plan(ctx, tx, broadcast, channel, measured)
     return plans
+
+
+def _misread(tx: Tx, broadcast: Broadcast, read: readership.Readers) -> Iterator[Finding]:
+    """Who gets another language than they asked for, because the template has no word of theirs."""
+    for (asked, given), people in readership.misread(tx, broadcast, read).items():
+        who = "1 person" if people == 1 else f"{people:,} people"
+        what = f"{who} asked for {asked}, which the template does not speak: they get {given}."
+        yield Finding("I-LANG", "info", what, "", f"Write its parts in {asked} too: email.{asked}.txt and so on.")
 
 
 def _channel_plan(

@@ -1,7 +1,7 @@
 """Who reads which rendition: by the audience's language, and by the column that names a recipient's variant."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -64,6 +64,25 @@ def readers(tx: Tx, broadcast: Broadcast, template: Template) -> Readers:
             named = planning.words_of(tx, version, plan.variant_by)
             variants |= {word: _variant(word, template.variants()) for word in named if word is not None}
     return Readers(locales, variants, plan.variant_by, plan.default_locale, plan.variant)
+
+
+def misread(tx: Tx, broadcast: Broadcast, found: Readers) -> dict[tuple[str, str], int]:
+    """How many of the audience asked for a language that the template does not have: by (asked for, given)."""
+    other = {
+        word: (_language(word), _language(given))
+        for word, given in found.locales.items()
+        if word and _language(word) != _language(given)
+    }
+    if not other or broadcast.audience_version_id is None:
+        return {}
+    counted = Counter[tuple[str, str]]()
+    for word, people in planning.who_named(tx, broadcast.audience_version_id, list(other)).items():
+        counted[other[word]] += people
+    return dict(sorted(counted.items()))
+
+
+def _language(word: str) -> str:
+    return word.replace("_", "-").split("-")[0].lower()
 
 
 def keys(rendered: Iterable[Rendition]) -> set[Key]:

@@ -2,10 +2,12 @@
 
 import csv
 import json
+import shutil
 import stat
 
 import pytest
 
+from dispatcher import resources
 from dispatcher.errors import NotPermitted, Refused
 from dispatcher.model.kinds import Mode
 from dispatcher.model.outcome import Accepted, Rejected
@@ -47,14 +49,18 @@ def approved(desk, template="apology", audience="post"):
     return made
 
 
-def index(folder):
+def lines(folder):
     with (folder / "index.csv").open(encoding="utf-8", newline="") as file:
-        return {int(row["recipient"]): row["file"] for row in csv.DictReader(file)}
+        return list(csv.DictReader(file))
+
+
+def index(folder):
+    return {int(row["recipient"]): row["file"] for row in lines(folder)}
 
 
 def test_everybody_has_a_letter_in_their_language_with_their_own_values_made_safe(desk, tmp_path):
     made = letters.export(desk.ctx, desk.olu, approved(desk).ref, tmp_path / "letters")
-    assert (made.letters, made.left_out) == (4, 0)
+    assert (made.letters, made.left_out, made.lacking) == (4, 0, ())
     files = index(made.folder)
     assert files == {1: "0000001.en.html", 2: "0000002.fr.html", 3: "0000003.en.html", 4: "0000004.en.html"}
     texts = {rid: (made.folder / name).read_text(encoding="utf-8") for rid, name in files.items()}
@@ -63,6 +69,26 @@ def test_everybody_has_a_letter_in_their_language_with_their_own_values_made_saf
     assert ["Dear customer," in texts[rid] for rid in (3, 4)] == [True, True]
     assert {stat.S_IMODE(path.stat().st_mode) for path in made.folder.iterdir()} == {0o600}
     assert stat.S_IMODE(made.folder.stat().st_mode) == 0o700
+
+
+def test_who_gets_another_language_than_they_asked_for_is_named_and_counted(desk, tmp_path):
+    made = letters.export(desk.ctx, desk.olu, approved(desk).ref, tmp_path / "letters")
+    assert {row["recipient"]: row["asked"] for row in lines(made.folder)} == {"1": "", "2": "", "3": "", "4": "de"}
+    assert made.instead == {("de", "en"): 1}
+    assert made.as_dict()["instead"] == [{"asked": "de", "given": "en", "people": 1}]
+
+
+def test_a_letter_that_the_template_has_in_one_language_only_says_so(tmp_path):
+    own = tmp_path / "templates" / "messages" / "apology"
+    shutil.copytree(resources.shipped("templates") / "messages" / "apology", own)
+    (own / "letter.any.html").rename(own / "letter.html")
+    other = Desk(tmp_path, public_url="https://alerts.example.com", templates_dir=str(own.parents[1]))
+    other.lou = other.person("Lou", *other.ben.roles, level=other.ben.level)
+    written(other, "post", ("name", "first_name", "postal_address"), PEOPLE)
+    done = letters.export(other.ctx, other.olu, approved(other).ref, tmp_path / "letters")
+    assert done.instead == {("de", "en"): 1, ("fr", "en"): 1}
+    assert [row["asked"] for row in lines(done.folder)] == ["", "fr", "", "de"]
+    other.ctx.ledger.close()
 
 
 def test_only_those_whom_no_channel_has_reached(desk, tmp_path):
@@ -82,6 +108,7 @@ def test_promotion_by_post_needs_a_yes_and_shows_no_code(desk, tmp_path):
     written(desk, "some", ("first_name", "consent"), [("en", yes | {"code": "SECRET-1"}), ("en", no)])
     made = letters.export(desk.ctx, desk.olu, approved(desk, "goodwill-voucher", "some").ref, tmp_path / "letters")
     assert (index(made.folder), made.left_out) == ({1: "0000001.en.html"}, 1)
+    assert made.lacking == ("name", "postal_address")
     text = (made.folder / "0000001.en.html").read_text(encoding="utf-8")
     assert "Dear Ana," in text
     assert "SECRET-1" not in text
@@ -96,6 +123,9 @@ def test_what_cannot_be_written_says_why(desk, tmp_path, monkeypatch):
 
     assert "nobody has approved" in refused(desk.draft("apology", audience="post", mode=Mode.DRILL).ref)
     assert "knows nothing" in refused(approved(desk, audience="customers").ref)
+    with pytest.raises(Refused) as told:
+        letters.export(desk.ctx, desk.olu, approved(desk, audience="customers").ref, tmp_path / "letters")
+    assert "--map COLUMN=FIELD" in " ".join(told.value.mend)
     made = approved(desk)
     monkeypatch.setattr(letters, "MOST_PDF", 3)
     assert "for 3 at most" in refused(made.ref, pdf=True)

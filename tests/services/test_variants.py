@@ -80,3 +80,18 @@ def test_everybody_reads_their_own_form_and_language(desk, case):
     shown = {(one.recipient, one.locale, one.variant) for one in previewing.preview(desk.ctx, made.ref)}
     assert shown <= {(rid, *reads) for rid, reads in enumerate(wanted, start=1)}
     assert heard(desk, approved(desk, made)) == wanted
+
+
+def test_who_gets_another_language_than_they_asked_for_is_counted_beforehand(desk):
+    version = desk.listed("abroad", 6)
+    with desk.ctx.ledger.write() as tx:
+        for rid, word in enumerate((None, "en-GB", "fr_FR", "de", "de-CH", "cy"), start=1):
+            tx.change("UPDATE recipient SET locale = :l WHERE version_id = :v AND rid = :r", l=word, v=version, r=rid)
+    made = desk.draft(audience="abroad")
+    told = [one for one in checking.check(desk.ctx, made.ref).findings if one.code == "I-LANG"]
+    assert [(one.level, one.what.partition(",")[0]) for one in told] == [
+        ("info", "1 person asked for cy"),
+        ("info", "2 people asked for de"),
+    ]
+    assert all(one.what.endswith("they get en.") for one in told)
+    assert "I-LANG" not in {one.code for one in checking.check(desk.ctx, desk.draft().ref).findings}
