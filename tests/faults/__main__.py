@@ -72,7 +72,7 @@ TESTS = (
     Tests("T16b", "a real beat over a change of clocks", "tests/faults/test_faketime.py", 120),
     Tests("T16c", "reminders under any clock and beat", "tests/services/test_reminders.py", 60),
     Tests("T19c", "an outage in the middle of a batch", "tests/faults/test_outage.py", 10),
-    Tests("T22", "events in any order, any number of times", "tests/faults/test_fold.py", 300),
+    Tests("T22", "events in any order, any number of times", "tests/faults/test_fold.py", 200),
     Tests("T22b", "several copies of one delivery", "tests/faults/test_copies.py", 40),
     Tests("T23", "signatures with a bit flipped", "tests/faults/test_signatures.py", 20),
     Tests("T26b", "fifty hands with one key", "tests/faults/test_keys.py", 30),
@@ -267,7 +267,8 @@ def _tests(asked, table):
             done = subprocess.run(command, capture_output=True, text=True, env=env)
             told = "; ".join(_last_words(done.stdout) or [done.stderr[-200:]])
             seconds = time.monotonic() - began
-            table.add(one.name, one.what, "both", asked.seed, done.returncode == 0, told, seconds, one.budget)
+            good = done.returncode == 0 and " passed" in told  # a file of which all is skipped has shown nothing
+            table.add(one.name, one.what, "both", asked.seed, good, told, seconds, one.budget)
 
 
 def _last_words(said):

@@ -5,6 +5,7 @@ The vendors write down for themselves what they took on. That record, not the le
 
 import threading
 import time
+from collections import Counter
 from types import SimpleNamespace
 
 import psutil
@@ -123,13 +124,16 @@ class Arena(Stage):
             return []
 
     def owners(self):
-        """Pids of processes that have an open intent now: those that a kill should catch."""
+        """Pids of processes that have an open intent now, those that a kill should catch, with how many deliveries."""
         try:
             with self.ctx.ledger.read() as tx:
-                rows = tx.all("SELECT owner FROM batch WHERE owner IS NOT NULL AND sending > 0")
+                rows = tx.all("SELECT owner, sending FROM batch WHERE owner IS NOT NULL AND sending > 0")
         except Exception:
-            return set()
-        return {int(row.owner.rpartition("/")[2]) for row in rows}
+            return Counter()
+        found = Counter()
+        for row in rows:
+            found[int(row.owner.rpartition("/")[2])] += row.sending
+        return found
 
     def halt(self):
         """End web, worker and beat; the vendors, the broker and the ledger stay."""

@@ -41,12 +41,6 @@ ASK_SECONDS = 240.0
 """For asking after everybody whose callbacks were lost, on a slow machine."""
 
 
-def open_most(size):
-    """Deliveries that one killed child can leave open: requests in flight times recipients per request (`size`), and a
-    batch's last."""
-    return 8 * size + size
-
-
 def spare_rings(arena, made, dice):
     """A thousand rings too many."""
     from celery import Celery
@@ -66,7 +60,8 @@ def all_events_arrive(arena, made, dice):
     def look(arena, made):
         told = arena.vendors.control.state()["events"]
         lost = {name: n for name, n in told.items() if n and name in ("open", "given_up", "refused")}
-        return f"{told.get('events', 0)} events", f"events not taken in: {lost}" if lost else ""
+        number = told.get("events", 0)
+        return f"{number} events", f"events not taken in: {lost}" if lost else "" if number else "there were no events"
 
     return look
 
@@ -80,6 +75,7 @@ def asked_after(arena, made, dice):
             time.sleep(0.5)
         dropped = arena.vendors.control.state()["events"].get("dropped", 0)
         wrong = f"{left} texts without a last word" if left > _silent_texts(arena, made) else ""
+        wrong = wrong or ("" if dropped else "no callback was lost")
         return f"{dropped} callbacks lost, {left} texts open", wrong
 
     return look
@@ -180,7 +176,8 @@ def wrong_key(arena, made, dice):
 
 def _few_refused(arena, made):
     refused = sum(line.answer == "401" for line in lines(arena.vendors.record))
-    return f"{refused} requests with a refused key", "too many" if refused > FEW_REFUSED else ""
+    wrong = "too many" if refused > FEW_REFUSED else "" if refused else "nothing was refused"
+    return f"{refused} requests with a refused key", wrong
 
 
 def brown_out(arena, made, dice):

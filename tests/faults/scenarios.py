@@ -14,6 +14,8 @@ from tests.faults.verdicts import Hits, verdict_of
 
 PATIENCE = 300.0
 """Seconds for what is left when the storm is over: generous, since the machine may be slow."""
+CALM_UNKNOWN = 0.02
+"""The share that may be unknown where no blow and no vendor loses an answer: a machine may be slow."""
 SLOWEST = 50
 """People a second that even a slow machine gets through, for runs so large that patience goes by their size."""
 SLOW = {name: {"latency": [0.2, 0.6]} for name in ("sendgrid", "twilio")}
@@ -36,7 +38,8 @@ BOTH = SQLITE + POSTGRES
 class Scenario:
     """One storm. `small` and `full` are (people, blows); `pace` is deliveries a second and account, so that the
     work lasts as long as the storm, or the storm is `spread` over the work; `budget` is the seconds planned for one run
-    on two quiet cores. One that runs `alone` is left out unless it is named."""
+    on two quiet cores. One that runs `alone` is left out unless it is named. `loses`: the vendors lose answers, so that
+    nobody can say beforehand how many stay unknown."""
 
     name: str
     what: str
@@ -53,6 +56,7 @@ class Scenario:
     play: object = None
     kills: bool = False
     settles: tuple = ()
+    loses: bool = False
     spread: bool = False
     alone: bool = False
 
@@ -109,8 +113,8 @@ def _tell(scenario, found, hits, weather):
     found.kills, found.kills_that_hit, found.processes_killed = hits.kills, hits.hit, hits.processes
     found.storms = hits.storms
     found.note = " ".join([hits.enough(), *hits.complaints, str(weather.failure or "")]).strip()
-    most = max(1, hits.processes) * plays.open_most(scenario.broadcast.get("size", 20))
-    if hits.asked and hits.processes and found.unknown > most:
+    most = hits.open + hits.processes * scenario.broadcast.get("size", 20) + int(CALM_UNKNOWN * found.planned)
+    if not scenario.loses and found.unknown > most:
         found.note += f" {found.unknown} unknown, at most {most} can be"
 
 
@@ -178,30 +182,32 @@ SCENARIOS = (
     ),
     Scenario(
         "T17", "an outage longer than the expiry", small=(2000, 0), full=(3000, 0), budget=40, play=plays.outage,
-        broadcast={"expires": 10},
+        broadcast={"expires": 10}, loses=True,
     ),
-    # Smaller than wished: 4,000 people instead of 20,000, and by SMTP 500, since a relay takes one mail at a time and
+    # Smaller than wished: 1,600 people instead of 20,000, as each 429, one answer in twenty, gives a batch back for up
+    # to two seconds and texts go out at 20 a second. By SMTP 500, since a relay takes one mail at a time and
     # is left alone for a while after five failures. All four kinds of channel are there: a key that events carry
     # (SendGrid), a list to look in (Twilio), a timeline (X), and nobody to ask (SMTP).
     Scenario(
-        "T18", "vendors wrong on 30 % of requests, kills", (storms.kill_child,), (400, 2), (4000, 10), BOTH, 75,
-        pace=80, faults={"sendgrid": CHAOS, "twilio": CHAOS}, settles=("sms",),
+        "T18", "vendors wrong on 30 % of requests, kills", (storms.kill_child,), (400, 2), (1600, 10), BOTH, 110,
+        pace=80, faults={"sendgrid": CHAOS, "twilio": CHAOS}, settles=("sms",), loses=True,
     ),
     Scenario(
         "T18b", "the same by SMTP and in public", (storms.kill_child,), (150, 2), (500, 10), budget=130, pace=40,
-        faults={"relay": HONEST, "twilio": CHAOS, "x": CHAOS}, settles=("sms",), play=plays.posts_too,
+        faults={"relay": HONEST, "twilio": CHAOS, "x": CHAOS}, settles=("sms",), loses=True, play=plays.posts_too,
         arena={"relay": True}, broadcast={"channels": ("email", "sms", "social")},
     ),
     Scenario(
         "T19", "an outage, then a storm of 429", small=(1500, 0), full=(3000, 0), budget=140, play=plays.brown_out,
-        arena={"overrides": {"dispatch.breaker.failures": 5, "dispatch.breaker.open_seconds": 2}},
+        arena={"overrides": {"dispatch.breaker.failures": 5, "dispatch.breaker.open_seconds": 2}}, loses=True,
     ),
     Scenario(
         "T19b", "credentials refused in the middle", small=(600, 0), full=(2000, 0), budget=40, play=plays.wrong_key,
     ),
     Scenario(
         "T21", "lost answers; callbacks lost, doubled, mixed", small=(300, 0), full=(2000, 0), budget=45,
-        faults={"sendgrid": LOST, "twilio": LOST}, arena={"events": _EVENTS}, settles=("sms",), play=plays.asked_after,
+        faults={"sendgrid": LOST, "twilio": LOST}, arena={"events": _EVENTS}, settles=("sms",), loses=True,
+        play=plays.asked_after,
     ),
     Scenario(
         "T36", "a million people, kills, two FLUSHALL", _KILLS, (3000, 3), (1_000_000, 20), POSTGRES, 5400,

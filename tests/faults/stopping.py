@@ -63,6 +63,7 @@ def _one(arena, way, people):
     seen = [line for line in lines(arena.vendors.record) if (line.key or "").startswith(prefix)]
     found = verdict_of(arena, made, finished=False)
     wrong = [f"{way} of B-{made}: {found.line()}"] if found.twice or found.false_accepts or found.wrong_sums else []
+    wrong += [] if found.states.get("waiting") else [f"{way} of B-{made}: nobody was left whom it could hold back"]
     if way == "stop":
         wrong += [found.line()] if found.lost else []
         wrong += _correction(

@@ -64,8 +64,7 @@ def freeze_child(arena, dice, hits):
         return False
     for pid in victims:
         _signal(pid, signal.SIGSTOP)
-    hits.kills += 1
-    hits.hit += bool(arena.owners() & set(victims))
+    _count(arena, hits, victims)
     lease = arena.ctx.settings.dispatch.lease_seconds
     asleep = threading.Timer(dice.uniform(2 * lease, 4 * lease), lambda: [_signal(p, signal.SIGCONT) for p in victims])
     asleep.start()
@@ -81,7 +80,7 @@ def _aim(arena, dice, hits, *, one):
     until = time.monotonic() + AIM_SECONDS
     while time.monotonic() < until:
         children = set(arena.children())
-        busy = sorted(children & arena.owners())
+        busy = sorted(children & set(arena.owners()))
         if children and (busy or blind):
             if not one:
                 return sorted(children)
@@ -94,12 +93,19 @@ def _kill(pids, arena, hits):
     """Stop, look what they have open, kill: so that what is counted as a hit was one."""
     for pid in pids:
         _signal(pid, signal.SIGSTOP)
-    hits.kills += 1
-    hits.hit += bool(arena.owners() & set(pids))
-    hits.processes += len(pids)
+    _count(arena, hits, pids)
     for pid in pids:
         _signal(pid, signal.SIGKILL)
     return True
+
+
+def _count(arena, hits, pids):
+    """One blow, with what those stopped processes have open."""
+    owners = arena.owners()
+    hits.kills += 1
+    hits.hit += any(pid in owners for pid in pids)
+    hits.processes += len(pids)
+    hits.open += sum(owners[pid] for pid in pids)
 
 
 def flush_redis(arena, dice, hits):

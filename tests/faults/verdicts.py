@@ -10,6 +10,8 @@ from dispatcher.sandbox.record import lines
 from tests.faults import sampler
 
 TOLD_NOBODY = (DeliveryState.WAITING, DeliveryState.CANCELLED, DeliveryState.EXPIRED)
+CLOSED_ONLY = (DeliveryState.CANCELLED, DeliveryState.EXPIRED, DeliveryState.FALLBACK)
+"""States for which something must have been ended, or held back, by somebody."""
 HIT = 0.8
 """Share of kills that must have caught an open intent or request for a run to count."""
 
@@ -17,12 +19,14 @@ HIT = 0.8
 @dataclass
 class Hits:
     """What the storms did. `hit`: kills that caught a process with an open intent; `processes`: pool children killed;
+    `open`: deliveries that those had under way when they were struck;
     `slowest`: the longest a process took to end when asked, in seconds."""
 
     asked: int = 0
     kills: int = 0
     hit: int = 0
     processes: int = 0
+    open: int = 0
     others: int = 0
     storms: int = 0
     slowest: float = 0.0
@@ -38,7 +42,9 @@ class Hits:
 @dataclass
 class Verdict:
     """What a run came to. `lost`: neither told nor accounted for. `twice`: told more than once without a flag.
-    `unforeseen`: told without a committed intent. `refused`: told though suppressed."""
+    `unforeseen`: told without a committed intent. `refused`: told though suppressed. `strange`: put where nothing that
+    happened can have put them: suppressed without having asked for it, failed without a word of the vendor, cancelled
+    or expired where nothing was ended."""
 
     planned: int = 0
     lost: int = 0
@@ -48,6 +54,7 @@ class Verdict:
     false_accepts: int = 0
     refused: int = 0
     unforeseen: int = 0
+    strange: int = 0
     wrong_sums: int = 0
     samples: int = 0
     per_second: float = 0.0
@@ -64,13 +71,17 @@ class Verdict:
 
     @property
     def good(self):
-        wrong = (self.lost, self.twice, self.false_accepts, self.refused, self.unforeseen, self.wrong_sums)
+        wrong = (self.lost, self.twice, self._false, self.wrong_sums)
         return self.finished and not any(wrong) and not self.note
+
+    @property
+    def _false(self):
+        return self.false_accepts + self.refused + self.unforeseen + self.strange
 
     def line(self):
         kills = f"kills {self.kills_that_hit}/{self.kills} hit; " if self.kills else ""
         storms = f"{self.storms} blows; " if self.storms else ""
-        wrong = f"lost {self.lost} twice {self.twice} false {self.false_accepts + self.refused + self.unforeseen}"
+        wrong = f"lost {self.lost} twice {self.twice} false {self._false}"
         parts = (
             f"{self.planned} planned, {wrong} flagged {self.flagged} unknown {self.unknown}; {kills}{storms}",
             f"sums wrong {self.wrong_sums} of {self.samples}, {self.per_second:.0f}/s",
@@ -83,16 +94,18 @@ class Verdict:
 def verdict_of(arena, broadcast, seen=None, *, finished=True, asked=()):
     """Count everybody once more, by the vendors' record. On channels `asked` the vendor was asked about everybody
     unknown: whoever was told must be known by now."""
-    told = _told(arena.vendors.record, f"{arena.ctx.ledger_id}.{broadcast}.")
+    told, turned_away = _told(arena.vendors.record, f"{arena.ctx.ledger_id}.{broadcast}.")
     states, found = Counter(), Verdict(finished=finished)
     with arena.ctx.ledger.read() as tx:
         flagged, wrong = _flagged(tx, broadcast), counts.wrong_batches(tx, broadcast)
         intended, closed = _intended(tx, broadcast), closed_channels(tx, broadcast)
+        found.strange = _suppressed_for_nothing(tx, broadcast)
         for row in _rows(tx, broadcast):
             state, times = DeliveryState(row.state), told.of(row.seq)
             states[state.name.lower()] += 1
             if row.channel != "social":
                 _judge(found, state, times, row.seq in flagged, row.channel in closed)
+                found.strange += _is_strange(state, row, times + turned_away.of(row.seq), row.channel in closed)
                 found.lost += bool(row.channel in asked and state is DeliveryState.UNKNOWN and times)
     found.planned, found.flagged = states.total(), len(flagged)
     found.unforeseen = sum(1 for seq in told.places() if not intended.of(seq))
@@ -126,13 +139,13 @@ class Tally:
 
 
 def _told(record, prefix):
-    """Whom the vendors took on, read line by line."""
-    tally = Tally()
+    """Whom the vendors took on and whom they refused by name, read line by line."""
+    tallies = {"accepted": Tally(), "refused": Tally()}
     for line in lines(record):
-        if line.kind == "accepted" and line.key and line.key.startswith(prefix):
+        if line.key and line.key.startswith(prefix):
             seq = int(line.key.removeprefix(prefix))
-            tally.add(seq, seq)
-    return tally
+            tallies[line.kind].add(seq, seq)
+    return tallies["accepted"], tallies["refused"]
 
 
 def closed_channels(tx, broadcast):
@@ -154,10 +167,31 @@ def _judge(found, state, times, flagged, closed):
         found.lost += 1
 
 
+def _is_strange(state, row, seen, closed):
+    """`seen`: how often the vendor took this one on or refused it by name."""
+    if state is DeliveryState.FAILED:
+        return not seen and not (row.reason or "").startswith("quarantined")
+    return state in CLOSED_ONLY and not closed
+
+
+def _suppressed_for_nothing(tx, broadcast):
+    """How many count as suppressed who have an address on that channel and never asked for no more."""
+    return tx.scalar(
+        "SELECT count(*) FROM delivery d JOIN batch b ON b.broadcast_id = d.broadcast_id AND b.no = d.seq / 1000"
+        " JOIN broadcast o ON o.id = d.broadcast_id"
+        " JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = d.rid"
+        " WHERE d.broadcast_id = :b AND d.state = 1"
+        " AND CASE b.channel WHEN 'email' THEN r.email ELSE r.phone END IS NOT NULL"
+        " AND NOT EXISTS (SELECT 1 FROM suppression s WHERE s.channel = b.channel"
+        " AND s.address = CASE b.channel WHEN 'email' THEN r.email ELSE r.phone END)",
+        b=broadcast,
+    )
+
+
 def _rows(tx, broadcast):
     return chain.from_iterable(
         tx.stream(
-            "SELECT d.seq, d.state, b.channel FROM delivery d JOIN batch b ON b.broadcast_id = d.broadcast_id"
+            "SELECT d.seq, d.state, d.reason, b.channel FROM delivery d JOIN batch b ON b.broadcast_id = d.broadcast_id"
             " AND b.no = d.seq / 1000 WHERE d.broadcast_id = :b",
             b=broadcast,
         )
