@@ -120,6 +120,20 @@ MUTANTS = (
         kills=f"{EVENTS} -k kept_once",
     ),
     Mutant(
+        "a key makes as many broadcasts as there are hands",
+        (
+            ("dispatcher/ledger/broadcasts.py", "WHERE request_key = :key", "WHERE request_key = :key AND 1 = 0"),
+            (SCHEMA, "request_key TEXT UNIQUE", "request_key TEXT"),
+        ),
+        kills="tests/faults/test_keys.py",
+    ),
+    Mutant(
+        "a key's broadcast is looked for and not kept unique",
+        ((SCHEMA, "request_key TEXT UNIQUE", "request_key TEXT"),),
+        kills="tests/faults/test_keys.py",
+        harmless="on SQLite one writer at a time looks and makes in one transaction; the constraint is PostgreSQL's",
+    ),
+    Mutant(
         "a claim without a lease",
         ((CLAIMS, "AND b.waiting > 0 AND b.owner IS NULL AND", "AND b.waiting > 0 AND"),),
         kills="tests/faults/test_claims.py",
