@@ -23,6 +23,9 @@ from dispatcher.services.envelopes import parse_key
 POSTS, SIZE = 200, 16 << 20
 """Stored posts applied in one transaction, and bytes of them: some 50,000 events, so that memory stays flat."""
 
+_WORDS = {kind: kind.value for kind in EventType}
+"""SQLite's driver looks for an adapter, each time, for whatever is not a plain string."""
+
 FATAL = 5
 """A post that was taken so often and never dealt with is parked: each time the worker died."""
 
@@ -215,4 +218,5 @@ def _report(account: str, event: Event, ours: tuple[str, int, int] | None, recei
     digest = hashlib.blake2b(f"{account}\0{event.event_id}".encode(), digest_size=16).digest()
     at = to_ms(event.occurred_at) if event.occurred_at else None
     _, broadcast_id, seq = ours or (None, None, None)
-    return Report(digest, account, broadcast_id, seq, event.type, at, received_at, event.reason[:200] or None)
+    word = _WORDS[event.type]
+    return Report(digest, account, broadcast_id, seq, word, at, received_at, event.reason[:200] or None)
