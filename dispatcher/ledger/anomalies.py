@@ -34,6 +34,16 @@ def of_broadcast(tx: Tx, broadcast_id: int) -> Sequence[Row[Any]]:
     )  # fmt: skip
 
 
+def repeats(tx: Tx, broadcast_id: int, first: int, last: int) -> dict[int, int]:
+    """Of deliveries `first`..`last`, those that may have come more than once: seq to how often they went again."""
+    rows = tx.all(
+        "SELECT seq, count(*) AS n FROM anomaly WHERE broadcast_id = :b AND settled_at IS NULL"
+        " AND kind = 'possible repeat' AND seq BETWEEN :lo AND :hi GROUP BY seq",
+        b=broadcast_id, lo=first, hi=last,
+    )  # fmt: skip
+    return {row.seq: row.n for row in rows}
+
+
 def unmatched(tx: Tx) -> int:
     """Open ones that belong to no broadcast of this ledger."""
     return int(tx.scalar("SELECT count(*) FROM anomaly WHERE broadcast_id IS NULL AND settled_at IS NULL") or 0)

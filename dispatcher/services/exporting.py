@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dispatcher.ledger import broadcasts, controls, recipients
+from dispatcher.ledger import anomalies, broadcasts, controls, recipients
 from dispatcher.ledger.rows import Row
-from dispatcher.model.broadcast import broadcast_id
+from dispatcher.model.broadcast import BATCH, broadcast_id
 from dispatcher.model.clock import from_ms
 from dispatcher.model.kinds import Channel
 from dispatcher.model.person import Person
@@ -16,7 +16,7 @@ from dispatcher.services.context import Context
 
 COLUMNS = (
     "broadcast", "channel", "recipient", "name", "address", "locale", "state", "reason", "tries", "account",
-    "provider_message_id", "attempted_at", "answered_at",
+    "provider_message_id", "attempted_at", "answered_at", "possible_repeats",
 )  # fmt: skip
 
 
@@ -53,12 +53,14 @@ def rows(ctx: Context, actor: Person, ref: str, *, unreached: bool = False) -> I
     for no in numbers:
         with ctx.ledger.read() as tx:
             page = recipients.page(tx, broadcast.id, no)
+            again = anomalies.repeats(tx, broadcast.id, no * BATCH, no * BATCH + BATCH - 1)
         for row in page:
             if reached is None or (row.state in recipients.UNREACHED and row.rid not in reached):
-                yield _told(broadcast.ref, row, states[row.channel], frozen=row.channel in frozen)
+                gate = row.channel in frozen
+                yield _told(broadcast.ref, row, states[row.channel], again.get(row.seq, 0), frozen=gate)
 
 
-def _told(ref: str, row: Row[Any], control: ControlState, *, frozen: bool) -> dict[str, Any]:
+def _told(ref: str, row: Row[Any], control: ControlState, again: int, *, frozen: bool) -> dict[str, Any]:
     fields = json.loads(row.fields) if row.fields else {}
     address = {Channel.EMAIL: row.email, Channel.SMS: row.phone}.get(Channel(row.channel), row.own_account)
     started, finished = from_ms(row.started_at), from_ms(row.finished_at)
@@ -66,5 +68,6 @@ def _told(ref: str, row: Row[Any], control: ControlState, *, frozen: bool) -> di
         ref, row.channel, row.rid, fields.get("name", ""), address, row.locale or "",
         shown(DeliveryState(row.state), control, frozen=frozen), row.reason or "", row.tries, row.account or "",
         row.provider_message_id or "", started.isoformat() if started else "", finished.isoformat() if finished else "",
+        again,
     )  # fmt: skip
     return dict(zip(COLUMNS, values, strict=True))

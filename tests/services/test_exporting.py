@@ -2,10 +2,10 @@
 
 import pytest
 
-from dispatcher.model.kinds import Channel
+from dispatcher.model.kinds import Channel, Policy
 from dispatcher.model.outcome import Accepted, Rejected
 from dispatcher.services import exporting
-from tests.services.world import OPERATOR, World
+from tests.services.world import OPERATOR, UNKNOWN, World
 
 YES, NO = Accepted("m"), Rejected("no")
 
@@ -36,3 +36,16 @@ def test_whom_one_channel_reached_is_not_listed_as_unreached_by_another(world):
         world.drain(channel)
     assert listed(world, made, unreached=True) == [("email", 3), ("social", 0)]
     assert len(listed(world, made)) == 7
+
+
+def test_who_may_have_got_it_more_than_once_is_told_by_name(world):
+    made = world.broadcast(["email"], {"email": ["mail"]}, size=2, policy=Policy.AT_LEAST_ONCE)
+    world.release(made)
+    world.mail.script.append([YES, UNKNOWN])
+    world.drain("email")
+    world.clock.pass_by(world.ctx.settings.dispatch.settle_seconds["email"] + 1)
+    world.drain("email")
+    world.drain("email")
+    rows = list(exporting.rows(world.ctx, OPERATOR, f"B-{made}"))
+    assert [(row["recipient"], row["possible_repeats"]) for row in rows] == [(1, 0), (2, 1), (3, 0), (4, 0)]
+    assert {row["state"] for row in rows} == {"accepted"}
