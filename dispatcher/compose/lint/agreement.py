@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from dispatcher.compose.lint import counted
 from dispatcher.compose.lint.numerals import differences
 from dispatcher.compose.lint.passages import Passage
 from dispatcher.compose.lint.phrases import Unless, hits, negated, pattern, says, sentences
@@ -27,6 +28,7 @@ def contradictions(case: Case) -> Iterable[Hit]:
             where = f"{other.part} in {other.locale}" if one.locale != other.locale else other.part
             told = ", ".join(sorted(missing))
             yield Hit(one, 0, told, f"{one.target}: {one.part} and {where} differ in {told}.")
+    yield from _counted(case)
     yield from _terms(case)
     yield from _data_claims(case)
     yield from _service_claims(case)
@@ -49,9 +51,15 @@ def _translations(case: Case) -> Iterator[tuple[Passage, Passage]]:
             yield original, passage
 
 
+def _counted(case: Case) -> Iterable[Hit]:
+    """Channels that count the same thing differently, or tell different days of its start; a person may know why."""
+    for one, other, said, told in counted.differences(case.passages):
+        yield Hit(other, 0, told, f"{one.target} says {said}; {other.target} says {told}.", Weight.WARN)
+
+
 def _terms(case: Case) -> Iterable[Hit]:
     glitches = [(p, h) for p in case.passages for h in hits(p, "glitch", negated)]
-    attacked = next((p for p in case.passages if says(p.text, "cyber", p.language)), None)
+    attacked = next((p for p in case.passages if next(iter(hits(p, "cyber", negated)), None)), None)
     if glitches and attacked:
         passage, hit = glitches[0]
         what = f"{passage.target} speaks of a {hit.words}, {attacked.target} of a cyber incident."

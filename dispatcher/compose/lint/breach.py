@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dispatcher.compose.lint.passages import Passage, plain_line
-from dispatcher.compose.lint.phrases import hits, negated
+from dispatcher.compose.lint.phrases import hits, negated, of_swindlers
 from dispatcher.compose.lint.rules import Case, Hit, Weight, each, rule
 from dispatcher.model.fact import FactKind, Place, spoken
 from dispatcher.model.kinds import Channel, FactState, Purpose
@@ -129,7 +129,7 @@ def measures(case: Case) -> Iterable[Hit]:
 def dedicated(passage: Passage, case: Case) -> Iterable[Hit]:
     """Words of selling in a breach notice."""
     if _is_breach(case):
-        yield from hits(passage, "promotion", negated)
+        yield from hits(passage, "promotion", negated, of_swindlers)
 
 
 @rule(
@@ -197,4 +197,4 @@ def attribution(passage: Passage, case: Case) -> Iterable[Hit]:
 def firewall(passage: Passage, case: Case) -> Iterable[Hit]:
     """Words of selling in anything that is not promotional."""
     if case.brief.purpose is not Purpose.PROMOTIONAL and not _is_breach(case):
-        yield from hits(passage, "promotion", negated)
+        yield from hits(passage, "promotion", negated, of_swindlers)

@@ -66,7 +66,7 @@ def stated(passage: Passage) -> Stated:
     text = _SCALED.sub(_scaled, text)
     bare = (re.sub(r"[ \u202f\u00a0,](?=\d{3})", "", found) for found in _FIGURES.findall(text))
     figures = {number.lstrip("0") or "0" for number in bare}
-    return Stated(frozenset(figures | set(_days(text, passage.language))), frozenset(_in_words(text, passage.language)))
+    return Stated(frozenset(figures | set(days(text, passage.language))), frozenset(_in_words(text, passage.language)))
 
 
 def differences(one: Passage, other: Passage) -> set[str]:
@@ -82,7 +82,20 @@ def _scaled(found: re.Match[str]) -> str:
     return str(round(float(found[1].replace(",", ".")) * scale))
 
 
-def _days(text: str, language: str) -> Iterator[str]:
+def in_figures(text: str, language: str) -> str:
+    """The text with its number words in figures, but for a lone "one", which is an article in many languages."""
+    units, scales = _UNITS.get(language, {}), _SCALES.get(language, {})
+
+    def counted(found: re.Match[str]) -> str:
+        run = [word for word in _WORD.findall(found[0].lower()) if word in units or word in scales]
+        return found[0] if not run or (run[0] in _ARTICLES and len(run) == 1) else str(_value(run, units, scales))
+
+    scaled = _SCALED.sub(_scaled, text)
+    return _RUNS[language].sub(counted, scaled) if language in _RUNS else scaled
+
+
+def days(text: str, language: str) -> Iterator[str]:
+    """The days named, as `4-5` for 4 May."""
     months = _MONTHS.get(language, {})
     if months:
         names = "|".join(months)
