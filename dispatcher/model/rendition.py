@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from dispatcher.model.kinds import Channel
 
@@ -89,10 +91,10 @@ class Rendition:
         return hashlib.sha256(json.dumps(plain, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """One recipient of one request. `key` is opaque and unique across ledgers; the vendor echoes it.
+class Envelope(NamedTuple):
+    """One recipient of one request; a tuple, as there are millions of them.
 
+    `key` is opaque and unique across ledgers; the vendor echoes it.
     `copy` numbers the times that this delivery was handed over; the vendor echoes it too, so that its word about one
     copy is not taken for its word about another. It is no part of the key, which stays the same for all of them.
     `values` are raw recipient data by field name; `part` and `in_reply_to` serve threads.
@@ -101,7 +103,7 @@ class Envelope:
 
     key: str
     address: str
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = MappingProxyType({})
     part: int = 1
     in_reply_to: str | None = None
     unsubscribe_url: str | None = None

@@ -298,6 +298,8 @@ class LeaseLost(Exception):
 def _without_suppressed(tx: Tx, work: Work, chosen: Sequence[list[int]]) -> list[list[int]]:
     claim = work.claim
     news = claims.suppressed_since(tx, claim.channel, claim.scope, work.mark)
+    if not (work.gone or news):
+        return list(chosen)
     asked = [seq for seqs in chosen for seq in seqs]
     reasons = {seq: work.gone[seq] for seq in asked if seq in work.gone}
     reasons |= {seq: news[work.rows[seq].address] for seq in asked if work.rows[seq].address in news}

@@ -60,13 +60,17 @@ def _reason(outcome: Outcome) -> str | None:
 
 def _findings(one: Finished) -> Iterator[Finding]:
     """Runs of neighbours with the same result. A run is bounded by its own rows, so it touches no other's."""
-    judged = [
-        (seq, state_after(outcome, more_parts=one.next_part), _reason(outcome))
-        for seq, outcome in zip(one.seqs, one.outcomes, strict=True)
-    ]
-    for (state, reason), run in groupby(judged, key=lambda row: row[1:]):
-        seqs = [row[0] for row in run]
+    for (state, reason), runs in groupby(_runs(one), key=lambda run: run[:2]):
+        seqs = [seq for _, _, alike in runs for seq in alike]
         yield Finding(one.request.attempt_id, seqs[0], seqs[-1], state, len(seqs), reason)
+
+
+def _runs(one: Finished) -> Iterator[tuple[DeliveryState, str | None, list[int]]]:
+    """Neighbours that share one answer are judged once."""
+    for _, run in groupby(zip(one.seqs, one.outcomes, strict=True), key=lambda pair: id(pair[1])):
+        pairs = list(run)
+        outcome = pairs[0][1]
+        yield state_after(outcome, more_parts=one.next_part), _reason(outcome), [seq for seq, _ in pairs]
 
 
 def _closing(one: Finished) -> Closing:

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import dataclasses
 import datetime as dt
 import json
 from pathlib import Path
@@ -150,7 +149,7 @@ class TestContract(EventContract, LookupContract, HttpContract):
                     "a@example", "a..b@example.org", "josé@example.org", "a" * 300 + "@example.org"]
     )  # fmt: skip
     def test_an_address_that_cannot_travel_costs_only_its_recipient(self, address):
-        people = [dataclasses.replace(mail_envelopes(1)[0], address=address), *mail_envelopes(3)[1:]]
+        people = [mail_envelopes(1)[0]._replace(address=address), *mail_envelopes(3)[1:]]
         outcomes = self.sending(self.accepting(), envelopes=people)
         assert [type(o) for o in outcomes] == [Rejected, Accepted, Accepted]
         assert address not in str(outcomes) or len(address) < 2
@@ -162,7 +161,7 @@ class TestContract(EventContract, LookupContract, HttpContract):
 
     def test_the_same_address_goes_into_a_request_once(self):
         first, second = mail_envelopes(2)
-        twin = dataclasses.replace(second, address=first.address)
+        twin = second._replace(address=first.address)
         outcomes = self.sending(self.accepting(), envelopes=[first, twin])
         assert [type(o) for o in outcomes] == [Accepted, NotSent]
 
@@ -184,7 +183,7 @@ class TestContract(EventContract, LookupContract, HttpContract):
         assert all("substitutions" not in p for p in vendor.requests[0].json()["personalizations"])
 
     def test_one_click_unsubscribe_has_both_headers_and_an_address_of_its_own(self):
-        people = [dataclasses.replace(e, unsubscribe_url=f"https://example.com/u/{e.key}") for e in mail_envelopes(2)]
+        people = [e._replace(unsubscribe_url=f"https://example.com/u/{e.key}") for e in mail_envelopes(2)]
         vendor = self.accepting()
         self.sending(vendor, envelopes=people)
         headers = [p["headers"] for p in vendor.requests[0].json()["personalizations"]]
@@ -200,9 +199,7 @@ class TestContract(EventContract, LookupContract, HttpContract):
         "url", ["https://example.com/u>\r\nBcc: x@example.net", "javascript:1", "https://ä.example"]
     )
     def test_an_unsubscribe_address_that_cannot_stand_in_a_header_is_refused(self, url):
-        (outcome,) = self.sending(
-            self.accepting(), envelopes=[dataclasses.replace(mail_envelopes(1)[0], unsubscribe_url=url)]
-        )
+        (outcome,) = self.sending(self.accepting(), envelopes=[mail_envelopes(1)[0]._replace(unsubscribe_url=url)])
         assert outcome == Rejected("unsafe value")
 
     def test_a_thousand_people_travel_in_one_request(self):
@@ -361,7 +358,7 @@ def test_the_request_is_the_one_that_the_sdk_builds(rendition):
         "ip_pool": "crisis",
     }
     people = [
-        dataclasses.replace(e, unsubscribe_url=f"https://example.com/u/{e.key}")
+        e._replace(unsubscribe_url=f"https://example.com/u/{e.key}")
         for e in mail_envelopes(4, ("Ana", "김민수", "A & B <c>"))
     ]
     vendor = TestContract().accepting()

@@ -113,7 +113,7 @@ class TestContract(ProviderContract):
 
     def test_the_headers_are_these_and_no_others(self):
         url = "https://example.com/u/3fL.12.0"
-        envelope = dataclasses.replace(self.envelopes(1)[0], unsubscribe_url=url)
+        envelope = self.envelopes(1)[0]._replace(unsubscribe_url=url)
         message = self.message_for(envelope, reply_to="help@example.com")
         assert dict(message.items()) | {"Content-Type": "…"} == {
             "To": "person0@example.org",
@@ -192,7 +192,7 @@ class TestContract(ProviderContract):
     )  # fmt: skip
     def test_nothing_of_an_envelope_becomes_a_header(self, change):
         vendor = self.accepting()
-        (outcome,) = self.sending(vendor, envelopes=[dataclasses.replace(self.envelopes(1)[0], **change)])
+        (outcome,) = self.sending(vendor, envelopes=[self.envelopes(1)[0]._replace(**change)])
         assert isinstance(outcome, Rejected)
         assert vendor.mails == []
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import dataclasses
 import datetime as dt
 import hashlib
 import hmac
@@ -369,7 +368,7 @@ def test_the_request_is_the_one_that_the_sdk_builds(by):
 
 
 def test_text_of_every_alphabet_arrives_as_it_is():
-    envelope = dataclasses.replace(sms_envelopes(1)[0], values={"name": "김민수 🙂 & 100%+ «ß»"})
+    envelope = sms_envelopes(1)[0]._replace(values={"name": "김민수 🙂 & 100%+ «ß»"})
     vendor = TestContract().accepting()
     TestContract().sending(vendor, envelopes=[envelope])
     (one,) = TestContract().arrived(vendor)

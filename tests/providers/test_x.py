@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import dataclasses
 import datetime as dt
 import hashlib
 import hmac
@@ -98,7 +97,7 @@ class TestContract(LookupContract, HttpContract):
     # --- threads
 
     def test_a_later_part_replies_to_the_one_before(self):
-        envelope = dataclasses.replace(self.envelopes(1)[0], part=2, in_reply_to="1900000000000000001")
+        envelope = self.envelopes(1)[0]._replace(part=2, in_reply_to="1900000000000000001")
         vendor = self.accepting()
         self.sending(vendor, envelopes=[envelope])
         assert vendor.requests[0].json() == {
@@ -114,13 +113,13 @@ class TestContract(LookupContract, HttpContract):
                 return Rendition(Channel.SOCIAL, "en", "", parts)
 
         vendor = self.accepting()
-        Long().sending(vendor, envelopes=[dataclasses.replace(post_envelopes(1)[0], part=3)])
+        Long().sending(vendor, envelopes=[post_envelopes(1)[0]._replace(part=3)])
         assert vendor.requests[0].json()["text"] == "part 10"
 
     # --- answers
 
     def answer_to(self, answer, **envelope):
-        people = [dataclasses.replace(self.envelopes(1)[0], **envelope)]
+        people = [self.envelopes(1)[0]._replace(**envelope)]
         (outcome,) = self.sending(HttpVendor(always(answer)), envelopes=people)
         return outcome
 
@@ -168,7 +167,7 @@ class TestContract(LookupContract, HttpContract):
                 return post_rendition() if text is None else Rendition(Channel.SOCIAL, "en", "", {"post.1": text})
 
             def envelopes(self, count):
-                return [dataclasses.replace(e, **(envelope or {})) for e in post_envelopes(count)]
+                return [e._replace(**(envelope or {})) for e in post_envelopes(count)]
 
         return Worded().looking(HttpVendor(always(timeline(*posts))))
 
@@ -289,7 +288,7 @@ def test_the_request_is_the_one_that_the_sdk_builds(in_reply_to, caplog):
     client.session.mount("https://api.twitter.com", recorder)
     client.create_tweet(text=FIRST, in_reply_to_tweet_id=in_reply_to, user_auth=True)
     vendor = TestContract().accepting()
-    TestContract().sending(vendor, envelopes=[dataclasses.replace(post_envelopes(1)[0], in_reply_to=in_reply_to)])
+    TestContract().sending(vendor, envelopes=[post_envelopes(1)[0]._replace(in_reply_to=in_reply_to)])
     (request,) = vendor.requests
     theirs = recorder.seen
     assert request.json() == json.loads(theirs.body)
