@@ -64,7 +64,7 @@ STAGED = (
 )
 TESTS = (
     Tests("T6c", "a full disk between intent and call", "tests/faults/test_disk.py", 45),
-    Tests("T8", "recipients over whom workers die", "tests/faults/test_poison.py", 120),
+    Tests("T8", "recipients over whom workers die", "tests/faults/test_poison.py", 150),
     Tests("T13c", "holds, epochs, anchors", "tests/services/test_hold.py", 15),
     Tests("T14", "sixteen claimers", "tests/faults/test_claims.py", 60),
     Tests("T16", "clock steps and daylight saving", "tests/faults/test_clock.py", 15),
@@ -212,9 +212,18 @@ def _started():
 
 def _processes(asked, table, servers):
     for scenario in _scenarios(asked):
-        for backend in scenario.backends:
-            if _on(asked, backend) and (url := servers.url(backend)) is not None:
-                _one(asked, table, scenario, backend, url, servers)
+        for backend, url in _places(asked, scenario, servers):
+            _one(asked, table, scenario, backend, url, servers)
+
+
+def _places(asked, one, servers):
+    """On which ledgers it is played, each with its address. Where there is no PostgreSQL, that is said."""
+    for backend in one.backends:
+        if _on(asked, backend):
+            if (url := servers.url(backend)) is None:
+                print(f"--  {one.name:4} {one.what:46} left out: no PostgreSQL on this machine", flush=True)
+            else:
+                yield backend, url
 
 
 def _one(asked, table, scenario, backend, url, servers):
@@ -237,9 +246,8 @@ def _one(asked, table, scenario, backend, url, servers):
 
 def _staged(asked, table, servers, *, timed):
     for one in STAGED:
-        for backend in one.backends if _wanted(asked, one.name) and one.timed == timed else ():
-            if _on(asked, backend) and (url := servers.url(backend)) is not None:
-                _stage(asked, table, one, backend, url)
+        for backend, url in _places(asked, one, servers) if _wanted(asked, one.name) and one.timed == timed else ():
+            _stage(asked, table, one, backend, url)
 
 
 def _stage(asked, table, one, backend, url):

@@ -20,8 +20,9 @@ from tests.services.world import World
 POISON = tuple(f"p{n}@" for n in ((13, 57, 214, 377) if os.environ.get("DISPATCHER_TEST_FULL") else (13, 377)))
 """In the whole suite 1 % of everybody."""
 
-
 DIED = 9
+WINDOW = 4
+"""Calls under way at once."""
 
 
 class Killer:
@@ -55,7 +56,7 @@ def main():
     )
     world.clock = SystemClock()
     world.ctx = dataclasses.replace(world.ctx, clock=world.clock)
-    vendor = world.add_account("mail", Channel.EMAIL, in_flight=4)
+    vendor = world.add_account("mail", Channel.EMAIL, in_flight=WINDOW)
     record = os.open(folder / "told.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     vendor.send = Killer(vendor, where, record).send
     if where == "before":

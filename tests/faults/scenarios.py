@@ -184,12 +184,12 @@ SCENARIOS = (
         "T17", "an outage longer than the expiry", small=(2000, 0), full=(3000, 0), budget=40, play=plays.outage,
         broadcast={"expires": 10}, loses=True,
     ),
-    # Smaller than wished: 1,600 people instead of 20,000, as each 429, one answer in twenty, gives a batch back for up
+    # Smaller than wished: 1,000 people instead of 20,000, as each 429, one answer in twenty, gives a batch back for up
     # to two seconds and texts go out at 20 a second. By SMTP 500, since a relay takes one mail at a time and
     # is left alone for a while after five failures. All four kinds of channel are there: a key that events carry
     # (SendGrid), a list to look in (Twilio), a timeline (X), and nobody to ask (SMTP).
     Scenario(
-        "T18", "vendors wrong on 30 % of requests, kills", (storms.kill_child,), (400, 2), (1600, 10), BOTH, 110,
+        "T18", "vendors wrong on 30 % of requests, kills", (storms.kill_child,), (400, 2), (1000, 10), BOTH, 110,
         pace=80, faults={"sendgrid": CHAOS, "twilio": CHAOS}, settles=("sms",), loses=True,
     ),
     Scenario(

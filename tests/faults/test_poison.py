@@ -16,12 +16,12 @@ from dispatcher.model.clock import SystemClock, to_ms
 from dispatcher.model.kinds import Channel, Policy
 from dispatcher.model.outcome import Accepted
 from dispatcher.services import dispatch, ticking
-from tests.faults.poison_worker import DIED, POISON
+from tests.faults.poison_worker import DIED, POISON, WINDOW
 from tests.services.world import World
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
-PEOPLE = 400
-COMPANIES = 20 if os.environ.get("DISPATCHER_TEST_FULL") else 3
+PEOPLE, SIZE = 400, 10
+COMPANIES = 12 if os.environ.get("DISPATCHER_TEST_FULL") else 3
 ASIDE = [int(stem[1:-1]) - 1 for stem in POISON]
 
 
@@ -31,7 +31,7 @@ def _plan(tmp_path, policy):
     world.clock.moment = SystemClock().now()
     world.add_account("mail", Channel.EMAIL)
     world.audience(PEOPLE)
-    made = world.broadcast(["email"], {"email": ["mail"]}, policy=policy, size=50)
+    made = world.broadcast(["email"], {"email": ["mail"]}, policy=policy, size=SIZE)
     world.release(made)
     assert to_ms(world.clock.now()) > 0
     world.ctx.ledger.close()
@@ -67,6 +67,8 @@ def test_a_crash_before_the_intent_costs_only_the_poisonous(tmp_path):
     assert [row.seq for row in aside] == ASIDE
     assert (sums.failed, sums.waiting, sums.sending) == (len(ASIDE), 0, 0)
     assert sums.accepted + sums.unknown == PEOPLE - len(ASIDE)
+    assert sums.unknown <= 2 * WINDOW * SIZE, "two careless deaths at most"
+    assert sums.accepted <= len(told)
     assert max(told.values()) == 1
     assert not any(address.startswith(POISON) for address in told)
     assert deaths >= 3 * len(ASIDE), "three crashes on each"
@@ -74,10 +76,12 @@ def test_a_crash_before_the_intent_costs_only_the_poisonous(tmp_path):
 
 def test_a_crash_in_the_call_is_unknown_and_stops_nobody_else(tmp_path):
     url, made = _plan(tmp_path, Policy.AT_MOST_ONCE)
-    _work(tmp_path, url, "call")
+    deaths = _work(tmp_path, url, "call")
     sums, aside, told = _outcome(tmp_path, url, made)
     assert (aside, sums.waiting, sums.sending) == ([], 0, 0)
     assert sums.accepted + sums.unknown == PEOPLE
+    assert len(ASIDE) <= sums.unknown <= deaths * WINDOW * SIZE
+    assert sums.accepted <= len(told)
     assert max(told.values()) == 1
 
 
