@@ -273,8 +273,8 @@ MUTANTS = (
     ),
     Mutant(
         "a wave opens whatever became of its words",
-        (("dispatcher/services/waves.py", "ctx.catalogue.get(one.template_id), require_unaltered(tx, one))",
-          "ctx.catalogue.get(one.template_id), one.digest)"),),
+        (("dispatcher/services/waves.py", "source.standing(ctx, one), require_unaltered(tx, one))",
+          "source.standing(ctx, one), one.digest)"),),
         kills=f"{ABOUT_WAVES} -k behind_our_back",
     ),
     Mutant(
