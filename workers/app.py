@@ -27,6 +27,7 @@ from workers.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from dispatcher.services.context import Context
+    from dispatcher.services.dispatch import Drained
 
 SOFT_LIMIT_SECONDS = 150
 """Longer than a drain (2 s) and the longest call an account may allow (120 s): the last line, not the deadline."""
@@ -34,6 +35,9 @@ HARD_LIMIT_SECONDS = 170
 MEMORY_LIMIT_KIB = 600_000
 
 POOL_LOOK_SECONDS = 0.5
+
+BRIEF = (TICK_QUEUE, EVENTS_QUEUE, OUTWARD_QUEUE)
+"""Queues whose tasks a drain goes on beside."""
 
 _CHATTY = ("celery.worker.strategy", "celery.app.trace", "celery.beat")
 
@@ -116,16 +120,28 @@ class Child:
     def __init__(self, ctx: "Context") -> None:
         self.ctx = ctx
         self.loop = child.Loop()
+        self.drain: child.Drain[Drained] = child.Drain(self.loop)
         self.ticked_at = float("-inf")
 
     def turn(self, channel: str) -> child.Turn:
         """When a drain of this channel shall end."""
-        others = [name for name in app.amqp.queues.consume_from if name != channel]
-        return child.Turn(stopping, self.ctx.doorbell, others)
+        mine = app.amqp.queues.consume_from
+        others = [name for name in mine if name != channel and name not in BRIEF]
+        brief = [name for name in mine if name in BRIEF]
+        return child.Turn(stopping, self.ctx.doorbell, others, brief, self.ctx.settings.dispatch.drain_seconds)
+
+    def make_way(self, channel: str) -> None:
+        """A child drains one channel at a time: end the drain of another, and ring for what is left of it."""
+        other = self.drain.channel
+        if other != channel and (left := self.drain.end()) is not None and left.more:
+            self.ctx.doorbell.ring(other)
 
     def close(self) -> None:
-        """Hang up politely; what still runs is cancelled."""
-        self.loop.close(self.ctx.wire.close())
+        """Hang up politely, once a drain has what is under way back; what still runs then is cancelled."""
+        try:
+            self.drain.end()
+        finally:
+            self.loop.close(self.ctx.wire.close())
 
 
 settings = Settings.load()

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import wait
 from types import FrameType
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from celery.exceptions import SoftTimeLimitExceeded
 
@@ -25,6 +25,12 @@ UNWIND_SECONDS = 5.0
 """How long a cancelled coroutine may take to write what it knows."""
 FAIR_SECONDS = 0.25
 """What a drain may always use before it gives way to other queues."""
+ALONE_SECONDS = 5.0
+"""So long a drain goes on without a task that attends it."""
+PATIENCE_SECONDS = 130.0
+"""How long a drain that was told to end may take: longer than the longest call an account may allow (120 s)."""
+LONGEST_SECONDS = 180.0
+"""A drain that is not over by then is stuck and is cancelled, as if its task had met a soft time limit."""
 LINGER_SECONDS = 2.0
 """How long a child that was told to end while busy waits for its pool to end it afterwards."""
 
@@ -44,14 +50,28 @@ class Waiting(Protocol):
 
 
 class Turn:
-    """When one drain shall end: when the worker stops, or when another queue has waited for a free hand."""
+    """What a task that attends a drain shall do: stay, step aside, or have the drain give way.
 
-    def __init__(self, stopping: Callable[[], bool], doorbell: Waiting, others: Sequence[str]) -> None:
+    For `brief` queues (the tick, events), and after so many `seconds`, it steps aside, and the drain goes on beside
+    what comes next: its calls need the loop, not the main thread. To `others`, the channels, it gives way.
+    """
+
+    def __init__(
+        self,
+        stopping: Callable[[], bool],
+        doorbell: Waiting,
+        others: Sequence[str],
+        brief: Sequence[str] = (),
+        seconds: float = 2.0,
+    ) -> None:
         self._stopping = stopping
         self._doorbell = doorbell
         self._others = others
+        self._brief = brief
+        self._seconds = seconds
         self._began = time.monotonic()
         self.gave_way = False
+        self.stepped_aside = False
 
     def is_over(self) -> bool:
         """Asked often, from the loop's thread: looks at two flags only."""
@@ -59,8 +79,13 @@ class Turn:
 
     def look(self) -> None:
         """Asked now and then, from the waiting main thread: may talk to the broker."""
-        if not self.gave_way and self._others and time.monotonic() - self._began >= FAIR_SECONDS:
-            self.gave_way = any((self._doorbell.waiting(self._others) or {}).values())
+        passed = time.monotonic() - self._began
+        self.stepped_aside = self.stepped_aside or passed >= self._seconds
+        queues = (*self._others, *self._brief)
+        if not self.gave_way and queues and passed >= FAIR_SECONDS:
+            waiting = {name for name, rings in (self._doorbell.waiting(queues) or {}).items() if rings}
+            self.gave_way = not waiting.isdisjoint(self._others)
+            self.stepped_aside = self.stepped_aside or not waiting.isdisjoint(self._brief)
 
 
 class Loop:
@@ -71,25 +96,15 @@ class Loop:
         self._thread = threading.Thread(target=self._loop.run_forever, name="loop", daemon=True)
         self._thread.start()
 
-    def run(self, work: Coroutine[Any, Any, T], *, meanwhile: Callable[[], None] = lambda: None) -> T:
+    def begin(self, work: Coroutine[Any, Any, T]) -> "Running[T]":
+        """Start a coroutine that goes on by itself."""
+        return Running(work, self._loop)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
         """The coroutine's result. A soft time limit cancels it and waits until it has wound up."""
-        over = threading.Event()
-
-        async def whole() -> T:
-            try:
-                return await work
-            finally:
-                over.set()
-
-        future = asyncio.run_coroutine_threadsafe(whole(), self._loop)
-        try:
-            while not wait([future], timeout=LOOK_SECONDS).done:
-                meanwhile()
-            return future.result()
-        except SoftTimeLimitExceeded:
-            future.cancel()
-            over.wait(UNWIND_SECONDS)
-            raise
+        running = self.begin(work)
+        running.attend(lambda: False)
+        return running.result()
 
     def close(self, last: Coroutine[Any, Any, None] | None = None) -> None:
         """Stop the loop; what still runs on it is cancelled first, then `last` is awaited."""
@@ -98,6 +113,100 @@ class Loop:
         self._thread.join(UNWIND_SECONDS)
         if not self._thread.is_alive():
             self._loop.close()
+
+
+class Running(Generic[T]):
+    """A coroutine on the loop, seen from the main thread."""
+
+    def __init__(self, work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> None:
+        self._over = threading.Event()
+        self._future = asyncio.run_coroutine_threadsafe(self._whole(work), loop)
+
+    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await work
+        finally:
+            self._over.set()
+
+    def attend(self, leaving: Callable[[], bool]) -> bool:
+        """Wait until it is done (True) or until `leaving`. A soft time limit cancels it and waits until it wound up."""
+        try:
+            while not wait([self._future], timeout=LOOK_SECONDS).done:
+                if leaving():
+                    return False
+        except SoftTimeLimitExceeded:
+            self._future.cancel()
+            self._over.wait(UNWIND_SECONDS)
+            raise
+        return True
+
+    def is_done(self) -> bool:
+        """Whether it has ended."""
+        return self._future.done()
+
+    def result(self) -> T:
+        """What it came to, once it is done."""
+        return self._future.result()
+
+
+class Drain(Generic[T]):
+    """The one drain of a child. Tasks attend it one after the other, and nothing under way is waited for in between.
+
+    `stopping` of its coroutine is `is_over`: when the task that attends says so, or when none has for a while.
+    """
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._running: Running[T] | None = None
+        self._turn: Turn | None = None
+        self._began = self._alone_since = float("inf")
+        self._told = False
+        self.channel = ""
+
+    def is_over(self) -> bool:
+        """Asked often, from the loop's thread."""
+        alone = time.monotonic() - self._alone_since >= ALONE_SECONDS
+        return self._told or alone or self._turn is None or self._turn.is_over()
+
+    def attend(self, channel: str, turn: Turn, work: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
+        """Go on with the drain of this channel, or begin one; None if it goes on when this returns.
+
+        What ended while nobody attended it may have looked before this ring came: its result counts for nothing.
+        """
+        if self._running is not None and self._running.is_done():
+            self._over_with().result()
+        self._turn, self._alone_since = turn, float("inf")
+        if self._running is None:
+            self.channel, self._told, self._began = channel, False, time.monotonic()
+            self._running = self._loop.begin(work())
+        try:
+            done = self._running.attend(lambda: self._leaves(turn))
+        except BaseException:
+            self._running = None
+            raise
+        self._alone_since = time.monotonic()
+        return self._over_with().result() if done else None
+
+    def end(self) -> T | None:
+        """Have it begin nothing more and wait until what is under way has come back and is written."""
+        self._told = True
+        if self._running is None:
+            return None
+        until = time.monotonic() + PATIENCE_SECONDS
+        done = self._running.attend(lambda: time.monotonic() >= until)
+        running = self._over_with()
+        return running.result() if done else None
+
+    def _over_with(self) -> Running[T]:
+        running, self._running = self._running, None
+        assert running is not None
+        return running
+
+    def _leaves(self, turn: Turn) -> bool:
+        if time.monotonic() - self._began >= LONGEST_SECONDS:
+            raise SoftTimeLimitExceeded
+        turn.look()
+        return turn.stepped_aside and not turn.is_over()
 
 
 async def _wind_up(last: Coroutine[Any, Any, None] | None) -> None:

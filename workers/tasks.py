@@ -5,14 +5,21 @@ from dispatcher.services import dispatch, events, outward, signals, ticking
 from workers.app import app, here
 from workers.schedule import SECONDS
 
+TURNS = 5
+"""So many times `dispatch.drain_seconds` a drain goes on. Then what stands around it has its turn: what is unknown is
+settled, and the silent are asked after."""
+
 
 @app.task(name=DRAIN)
 def drain(channel: str) -> None:
-    """Claim and hand over the due batches of one channel."""
+    """Claim and hand over the due batches of one channel, or go on with it."""
     child = here()
-    turn = child.turn(channel)
-    drained = child.loop.run(dispatch.drain(child.ctx, channel, stopping=turn.is_over), meanwhile=turn.look)
-    if drained.more or turn.gave_way:
+    child.make_way(channel)
+    turn, over, seconds = child.turn(channel), child.drain.is_over, TURNS * child.ctx.settings.dispatch.drain_seconds
+    drained = child.drain.attend(
+        channel, turn, lambda: dispatch.drain(child.ctx, channel, seconds=seconds, stopping=over)
+    )
+    if drained is None or drained.more or turn.gave_way:
         child.ctx.doorbell.ring(channel)
 
 

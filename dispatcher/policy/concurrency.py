@@ -7,6 +7,7 @@ Twilio limits concurrency per account, not rate, and says so only by answering 4
 decrease finds the limit and shares it fairly between processes that know nothing of each other.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 START = 0.5
@@ -21,15 +22,32 @@ class _Window:
 
 
 class Concurrency:
-    """Windows by account. `rest` seconds pass between two halvings, so that one burst of 429s counts once."""
+    """Windows by account. `rest` seconds pass between two halvings, so that one burst of 429s counts once.
+
+    Also how many calls there are, so that all batches of this process share an account's one window: what one does not
+    use at its end is another's.
+    """
 
     def __init__(self, *, rest: float = 1.0) -> None:
         self._rest = rest
         self._windows: dict[str, _Window] = {}
+        self._under_way: Counter[str] = Counter()
 
     def size(self, account: str, ceiling: int) -> int:
         """Calls that may be under way now, at least one, at most the account's setting."""
         return max(1, min(ceiling, int(self._window(account, ceiling).size)))
+
+    def room(self, account: str, ceiling: int) -> int:
+        """How many more calls may begin now; less than nothing after the window has shrunk."""
+        return self.size(account, ceiling) - self._under_way[account]
+
+    def begun(self, account: str, calls: int) -> None:
+        """So many calls begin; `ended` has to follow for each."""
+        self._under_way[account] += calls
+
+    def ended(self, account: str, calls: int) -> None:
+        """They are over, whatever they brought."""
+        self._under_way[account] -= calls
 
     def answered(self, account: str, ceiling: int, *, throttled: bool, now: float) -> None:
         """One call came back; `now` is monotonic."""

@@ -19,7 +19,7 @@ from dispatcher.policy.retry import wait_seconds
 from dispatcher.services import asking, codes, hold, measuring, reconciling, routing, tampering, unsubscribes
 from dispatcher.services.context import Account, Context
 from dispatcher.services.envelopes import Sealer
-from dispatcher.services.handover import LANES, Work, cut, hand_over, window_of
+from dispatcher.services.handover import LANES, Work, cut, hand_over
 from dispatcher.services.routing import Choice
 
 log = get(__name__)
@@ -137,7 +137,7 @@ def _prepare(ctx: Context, claim: Claim, choice: Choice) -> Work | None:
     one_by_one = claim.careful or choice.probing or any(row.state == 0 and row.seq in alone for row in rows)
     return Work(
         claim, rendition, account, by_seq, mark, gone, cut(rows, size, alone), _sealer(ctx, claim),
-        1 if one_by_one else window_of(ctx, account), _units(account, rendition, rows), parts, alone=one_by_one,
+        _units(account, rendition, rows), parts, alone=one_by_one,
         patience=1 if choice.probing else ctx.settings.dispatch.breaker.failures,
     )  # fmt: skip
 

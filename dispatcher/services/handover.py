@@ -22,6 +22,7 @@ from dispatcher.model.kinds import Channel
 from dispatcher.model.outcome import Misconfigured, NotSent, Outcome, OutcomeUnknown, Rejected, Throttled
 from dispatcher.model.rendition import Envelope, Rendition
 from dispatcher.services import outcomes
+from dispatcher.services.calls import Calls
 from dispatcher.services.context import Account, Context
 from dispatcher.services.envelopes import Sealer
 from dispatcher.services.outcomes import Finished
@@ -35,8 +36,11 @@ BEGIN_SECONDS = 1.0
 """A request whose first byte is not written this long after the call began (no connection) is not written at all."""
 AWAY_SECONDS = 0.2
 """Pause before a ledger that is busy or away is asked again."""
-FLUSH_SECONDS = 0.05
-"""Outcomes wait this long at most for others to be written with."""
+GATHER_SECONDS = 0.01
+"""Answers wait this long at most for others to be written with, and room for a few calls for more of it, so that one
+transaction serves many. Who has no call under way looks this often whether others have left any room."""
+IDLE_SECONDS = 1.0
+"""With nothing to begin and nothing to write, only an answer matters."""
 
 LANES = 2
 """Batches worked on at once, so that the last calls of one overlap the first of the next."""
@@ -56,8 +60,6 @@ class Work:
     gone: dict[int, str]
     todo: deque[list[int]]
     sealer: Sealer
-    window: int
-    """Calls that may be under way now: this lane's share of the account's window, which moves with the answers."""
     units: int = 1
     parts: dict[int, str] = field(default_factory=dict)
     again: Counter[int] = field(default_factory=Counter)
@@ -72,31 +74,51 @@ class Work:
     """One call at a time, whatever the account bears: the batch is suspect, or the account is on probation."""
     patience: int = 5
     failures: int = 0
+    calls: Calls = field(default_factory=Calls)
+    open: int = 0
+    """Calls begun whose outcome is not written yet: what a kill would leave unknown."""
+    began_at: float = 0.0
+    """When calls of it began last, monotonic."""
 
 
 async def hand_over(ctx: Context, work: Work, halting: Callable[[], bool]) -> None:
     """Everything of one batch that may go now. Returns when no call of it is under way and all is written."""
-    running: set[asyncio.Task[Finished]] = set()
     try:
         while True:
-            going = work.todo and not work.halted and not halting()
-            if going and _has_room(work, len(running)):
-                running |= await _start(ctx, work, work.window - len(running))
-            if running:
-                done, running = await asyncio.wait(running, timeout=FLUSH_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    _notice(work, task.result())
-            await _flush(ctx, work, last=not running)
-            if not running and not (work.todo and not work.halted and not halting()):
+            going = bool(work.todo) and not work.halted and not halting()
+            room = _room(ctx, work) if going else 0
+            if _is_worth_an_intent(ctx, work, room):
+                await _start(ctx, work, room)
+            if work.calls or going:
+                for one in await work.calls.answers(GATHER_SECONDS if going or work.finished else IDLE_SECONDS):
+                    _notice(work, one)
+            await _flush(ctx, work, last=not work.calls)
+            if not work.calls and not (work.todo and not work.halted and not halting()):
                 return
     finally:
-        for task in running:
-            task.cancel()
+        work.calls.cancel()
+        _close(ctx, work, work.open)
 
 
-def _has_room(work: Work, running: int) -> bool:
-    """Start in groups, so that one intent transaction serves many small requests."""
-    return running == 0 or work.window - running >= max(1, work.window // 4)
+def _room(ctx: Context, work: Work) -> int:
+    """How many calls may begin now: what others leave of the account's window, which moves with the answers.
+
+    A call takes its place until its outcome is written, so that a kill leaves no more unknown than the window.
+    """
+    if work.alone:
+        return 1 - work.open
+    return ctx.concurrency.room(work.account.name, work.account.settings.in_flight)
+
+
+def _group(ctx: Context, work: Work) -> int:
+    """Calls that are worth a transaction."""
+    return max(1, ctx.concurrency.size(work.account.name, work.account.settings.in_flight) // 4)
+
+
+def _is_worth_an_intent(ctx: Context, work: Work, room: int) -> bool:
+    """Begin in groups, so that one intent serves many small requests; but do not wait long for one."""
+    waited = ctx.clock.monotonic() - work.began_at >= GATHER_SECONDS
+    return room > 0 and (work.open == 0 or waited or room >= _group(ctx, work))
 
 
 def _notice(work: Work, one: Finished) -> None:
@@ -114,13 +136,18 @@ def _notice(work: Work, one: Finished) -> None:
 
 
 async def _flush(ctx: Context, work: Work, *, last: bool) -> None:
-    many = max(8, work.window // 4)
-    if work.finished and (last or len(work.finished) >= many or _oldest(ctx, work) > FLUSH_SECONDS):
+    if work.finished and (last or len(work.finished) >= _group(ctx, work) or _oldest(ctx, work) >= GATHER_SECONDS):
         finished, work.finished = work.finished, []
         await _write(ctx, work, finished)
+        _close(ctx, work, len(finished))
         for one in finished:
             _feel(ctx, work, one)
             _follow_up(work, one)
+
+
+def _close(ctx: Context, work: Work, calls: int) -> None:
+    work.open -= calls
+    ctx.concurrency.ended(work.account.name, calls)
 
 
 def _feel(ctx: Context, work: Work, one: Finished) -> None:
@@ -130,13 +157,6 @@ def _feel(ctx: Context, work: Work, one: Finished) -> None:
     if one.stale or isinstance(one.outcomes[0], (NotSent, OutcomeUnknown, Misconfigured)):
         return
     ctx.concurrency.answered(account.name, account.settings.in_flight, throttled=throttled, now=one.at)
-    if not work.alone:
-        work.window = window_of(ctx, account)
-
-
-def window_of(ctx: Context, account: Account) -> int:
-    """How many calls of an account one lane may have under way."""
-    return max(1, ctx.concurrency.size(account.name, account.settings.in_flight) // LANES)
 
 
 async def _write(ctx: Context, work: Work, finished: Sequence[Finished]) -> None:
@@ -180,31 +200,32 @@ def _follow_up(work: Work, one: Finished) -> None:
     work.retry_after = max([work.retry_after or 0.0, *waits]) or None
 
 
-async def _start(ctx: Context, work: Work, room: int) -> set[asyncio.Task[Finished]]:
+async def _start(ctx: Context, work: Work, room: int) -> None:
     """Begin as many requests as there is room for: tokens first, then one intent for all of them, then the calls."""
     chosen = await _affordable(ctx, work, room)
     if not chosen:
-        return set()
+        return
     try:
         part = len(work.parts) + 1
         sealed = _seal(ctx, work, chosen, part)
         intended, written = _intend(ctx, work, chosen, part)
     except LeaseLost:
         work.halted = True
-        return set()
+        return
     except LedgerFault as error:
         # Whether it was committed is not known: the lease runs out, and what it named becomes unknown.
         if not error.transient:
             raise
         log.warning("intent_without_ledger", error=type(error.orig).__name__)
         work.halted = work.lost = True
-        return set()
+        return
     latest = min(written + COMMIT_SECONDS, ctx.clock.monotonic() + FRESH_SECONDS)
     expires = from_ms(work.claim.expires_at)
-    return {
-        asyncio.create_task(_call(ctx, work, request, seqs, [sealed[seq] for seq in seqs], expires, latest))
-        for request, seqs in intended
-    }
+    work.began_at = ctx.clock.monotonic()
+    work.open += len(intended)
+    ctx.concurrency.begun(work.account.name, len(intended))
+    for request, seqs in intended:
+        work.calls.begin(_call(ctx, work, request, seqs, [sealed[seq] for seq in seqs], expires, latest))
 
 
 def _seal(ctx: Context, work: Work, chosen: Sequence[list[int]], part: int) -> dict[int, Envelope]:

@@ -152,7 +152,7 @@ def _of_company(world, dice):
 def test_who_dies_beside_the_poisonous_in_one_process_is_not_blamed(tmp_path, database_url, seed):
     dice = random.Random(seed)
     world = World(tmp_path, database_url, **{"dispatch.late_minutes": 100_000})
-    vendor = world.add_account("mail", Channel.EMAIL, in_flight=dice.choice((2, 8)))
+    vendor = world.add_account("mail", Channel.EMAIL, in_flight=dice.choice((32, 64)))
     made, poison = _of_company(world, dice)
     trap = Trap(poison, dice)
     vendor.send = trap.send

@@ -89,7 +89,8 @@ def test_a_soft_limit_is_not_taken_for_an_error_of_the_work(loop, soft_limit):
 
 def test_the_waiting_thread_looks_up_now_and_then(loop):
     looks = []
-    loop.run(asyncio.sleep(0.55), meanwhile=lambda: looks.append(threading.current_thread()))
+    running = loop.begin(asyncio.sleep(0.55))
+    assert running.attend(lambda: looks.append(threading.current_thread()))
     assert 2 <= len(looks) <= 6
     assert set(looks) == {threading.main_thread()}
 
@@ -169,3 +170,100 @@ def test_the_workers_word_reaches_its_children(monkeypatch):
         assert stop()
     finally:
         child._worker_stopping[0] = 0
+
+
+def test_for_what_is_brief_it_steps_aside_and_to_a_channel_it_gives_way():
+    bell = Bell(tick=1)
+    turn = Turn(lambda: False, bell, ["sms"], ["tick", "events"])
+    turn._began -= 1
+    turn.look()
+    assert (turn.stepped_aside, turn.gave_way, turn.is_over()) == (True, False, False)
+    bell.counts["sms"] = 1
+    turn.look()
+    assert (turn.gave_way, turn.is_over()) == (True, True)
+
+
+@pytest.fixture
+def told():
+    return {"begun": 0, "ended": 0, "stop": False}
+
+
+def drain_of(loop, told):
+    """A drain, and how it is attended for a moment: by a turn that steps aside when it looks first."""
+    drain = child.Drain(loop)
+
+    async def work():
+        told["begun"] += 1
+        while not drain.is_over() and not told["stop"]:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+        told["ended"] += 1
+        return "all"
+
+    def attend(seconds=0.0):
+        return drain.attend("sms", Turn(lambda: False, Bell(), [], [], seconds), work)
+
+    return drain, attend
+
+
+def test_a_drain_goes_on_between_two_tasks(loop, told):
+    _drain, attend = drain_of(loop, told)
+    assert [attend(), attend(), attend()] == [None, None, None]
+    assert (told["begun"], told["ended"]) == (1, 0)
+    told["stop"] = True
+    assert attend(60) == "all"
+    assert told["begun"] == 1
+
+
+def test_a_drain_that_is_told_to_end_has_what_is_under_way_back(loop, told):
+    drain, attend = drain_of(loop, told)
+    assert drain.end() is None, "there is none"
+    attend()
+    assert drain.end() == "all"
+    assert told["ended"] == 1
+    attend()
+    assert told["begun"] == 2, "another may begin"
+    drain.end()
+
+
+def test_a_drain_that_nobody_attends_ends(loop, told, monkeypatch):
+    monkeypatch.setattr(child, "ALONE_SECONDS", 0.1)
+    _, attend = drain_of(loop, told)
+    attend()
+    until = time.monotonic() + 60
+    while not told["ended"] and time.monotonic() < until:
+        time.sleep(0.01)
+    assert told["ended"] == 1
+    told["stop"] = True
+    assert attend(60) == "all"
+    assert told["begun"] == 2, "what ended before this ring says nothing about it"
+
+
+def test_a_drain_that_is_stuck_is_cancelled_and_another_begins(loop, monkeypatch):
+    monkeypatch.setattr(child, "LONGEST_SECONDS", 0.2)
+    drain, cancelled = child.Drain(loop), []
+
+    async def stuck():
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            cancelled.append(True)
+
+    with pytest.raises(SoftTimeLimitExceeded):
+        drain.attend("sms", Turn(lambda: False, Bell(), [], [], 60), stuck)
+    assert cancelled == [True]
+    assert drain.attend("sms", Turn(lambda: False, Bell(), [], [], 60), answer) == "loop"
+
+
+def test_what_a_drain_failed_with_is_told_by_the_next_task(loop):
+    drain = child.Drain(loop)
+
+    async def fail():
+        await asyncio.sleep(0.15)
+        raise ValueError("why")
+
+    assert drain.attend("sms", Turn(lambda: False, Bell(), [], [], 0), fail) is None
+    time.sleep(0.3)
+    with pytest.raises(ValueError, match="why"):
+        drain.attend("sms", Turn(lambda: False, Bell(), [], [], 60), answer)
+    assert drain.attend("sms", Turn(lambda: False, Bell(), [], [], 60), answer) == "loop"

@@ -59,6 +59,36 @@ def test_a_long_drain_gives_way_and_comes_back(crew):
     assert until(lambda: len(crew.calls("drain")) == len(crew.calls("drained")))
 
 
+def test_a_drain_goes_on_while_its_child_applies_events(hands, bell):
+    hands.do(seconds=30)
+    hands.worker(children=1)
+    ready(hands, 1)
+    bell.ring("email")
+    hands.wait_for("drain")
+    bell.ring_events()
+    hands.wait_for("apply")
+    assert not hands.calls("drained")
+    hands.do()
+    hands.wait_for("drained")
+    assert len(hands.calls("drain")) == 1, "it was attended again, not begun again"
+
+
+def test_a_drain_that_no_task_attends_is_cut_by_no_signal(hands, bell):
+    hands.do(seconds=30, unwind=0.7)
+    worker = hands.worker(children=1)
+    ready(hands, 1)
+    bell.ring("email")
+    hands.wait_for("drain")
+    with redis.Redis.from_url(hands.redis_url) as client:
+        for _ in range(30):  # every ring is lost, also the one for whoever would attend it next
+            client.flushall()
+            time.sleep(0.1)
+    os.killpg(worker.pid, signal.SIGTERM)
+    hands.wait_for("drained")
+    assert worker.wait(60) == 0
+    assert not hands.calls("cancelled")
+
+
 def test_a_forgetful_server_is_served_on(crew):
     crew.bell.ring("email")
     crew.wait_for("drain")
