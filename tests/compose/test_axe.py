@@ -1,10 +1,15 @@
 """Every shipped mail, in both palettes and each language, as axe-core finds it in a real Chromium: no violation."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
+from dispatcher.compose import pictures
+from dispatcher.compose.rendering import compose
 from dispatcher.model.kinds import Channel
+from tests.compose.portrait import png
+from tests.compose.sample import STORES, brief_for, catalogue
 from tests.compose.test_templates import IDS, made
 
 pytestmark = pytest.mark.usefixtures("uncaged")
@@ -58,6 +63,16 @@ def test_axe_finds_nothing_in_any_mail(violations, template_id):
         for palette, rules in (("light", EVERY_RULE), ("dark", CONTRAST))
     }
     assert {place: rules for place, rules in found.items() if rules} == {}
+
+
+def test_axe_finds_nothing_in_a_mail_with_a_picture(violations):
+    speaks = replace(STORES, signatory_picture=pictures.read(png(96, 120)))
+    template = catalogue().get("apology")
+    said = compose(template, brief_for(template, organisation=speaks, locales=("en", "fr"), channels=(Channel.EMAIL,)))
+    for one in said.renditions:
+        html = one.parts["html"].replace(f"cid:{one.picture.cid}", one.picture.url)
+        assert "<img" in html
+        assert violations(html, "light", EVERY_RULE) == violations(html, "dark", CONTRAST) == []
 
 
 def test_axe_sees_a_mail_that_cannot_be_read(violations):

@@ -17,7 +17,7 @@ SAID_OTHERWISE = [
     ("L08", "You don't have to do anything. We ask that you change your password."),
     ("L08", "There's nothing for you to do right now. Keep an eye on your statements."),
     ("L08", "You need take no action. Please be on your guard."),
-    ("L18", "You can get hold of our team under refunds@example-stores.co.uk."),
+    ("L18", "You can get hold of our team under refunds@care.example.net."),
     ("L18", "Reply to care@example.net instead of this number."),
     ("L20", "Let us know your password so we can help."),
     ("L20", "We require your card number."),

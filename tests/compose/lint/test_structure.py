@@ -137,7 +137,7 @@ class TestLinks:
         "text",
         [
             "Write to press@evil.example.net.",
-            "Questions: help@example-stores.co.uk",
+            "Questions: help@stores.example.org",
             "Schreiben Sie an hilfe@example.com.evil.example.org!",
             "Write to help@exаmple.com.",  # the second a is Cyrillic
             "Write to help (at) example (dot) net.",
