@@ -180,23 +180,34 @@ def _hashes(tx: Tx, column: str, where: str, values: Values) -> Sequence[Row[Any
     line = " || ".join(
         ("CAST(d.seq AS TEXT)", ":unit", "CAST(d.rid AS TEXT)", ":unit", column, ":unit", "fields", ":end")
     )
+    marks = {"unit": FIELD, "end": RECORD}
     if tx.is_sqlite:
-        digest = f"sha256_hex(group_concat({line}, ''))"
-        source = (
-            "(SELECT seq, rid FROM delivery WHERE broadcast_id = :b AND seq >= :base ORDER BY seq) d"
-            " JOIN recipient r ON r.version_id = :v AND r.rid = d.rid"
-        )
-    else:
-        digest = f"encode(sha256(convert_to(string_agg({line}, ''), 'UTF8')), 'hex')"
-        source = (
-            f"(SELECT :base + row_number() OVER (ORDER BY r.rid) - 1 AS seq, r.rid, r.{column}, r.fields"
-            f" FROM recipient r WHERE {where} ORDER BY r.rid OFFSET 0) d"  # the offset keeps the order as it is
-        )
+        return tx.all(_HASHES_OF_DELIVERIES.format(line=line), **marks, **values)
     return tx.all(
-        f"SELECT (d.seq - :base) / {BATCH} AS no, count(*) AS size, {digest} AS hash FROM {source}"
+        f"SELECT (d.seq - :base) / {BATCH} AS no, count(*) AS size,"
+        f" encode(sha256(convert_to(string_agg({line}, ''), 'UTF8')), 'hex') AS hash"
+        f" FROM (SELECT :base + row_number() OVER (ORDER BY r.rid) - 1 AS seq, r.rid, r.{column}, r.fields"
+        f" FROM recipient r WHERE {where} ORDER BY r.rid OFFSET 0) d"  # the offset keeps the order as it is
         " GROUP BY 1 ORDER BY 1",
-        unit=FIELD, end=RECORD, **values,
+        **marks, **values,
     )  # fmt: skip
+
+
+_HASHES_OF_DELIVERIES = f"""
+WITH RECURSIVE cut(no, lo, hi) AS (
+    SELECT 0, :base, (SELECT max(seq) FROM delivery WHERE broadcast_id = :b)
+    UNION ALL SELECT no + 1, lo + {BATCH}, hi FROM cut WHERE lo + {BATCH} <= hi
+)
+SELECT no, (
+    SELECT count(*) FROM delivery WHERE broadcast_id = :b AND seq BETWEEN lo AND lo + {BATCH - 1}
+) AS size, (
+    SELECT sha256_hex(group_concat({{line}}, '')) FROM (
+        SELECT seq, rid FROM delivery WHERE broadcast_id = :b AND seq BETWEEN lo AND lo + {BATCH - 1} ORDER BY seq
+    ) d CROSS JOIN recipient r ON r.version_id = :v AND r.rid = d.rid
+) AS hash
+FROM cut WHERE lo <= hi
+"""
+"""Batch by batch: grouped in one go, SQLite would sort, and hold, everybody's addresses."""
 
 
 def _cut(tx: Tx, broadcast_id: int, group: Group, first_no: int, cut: Sequence[Row[Any]]) -> int:
