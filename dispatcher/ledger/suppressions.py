@@ -7,6 +7,7 @@ from typing import Any
 
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
+from dispatcher.model.broadcast import BATCH
 from dispatcher.model.clock import from_ms
 from dispatcher.model.kinds import Channel
 
@@ -95,6 +96,23 @@ def counts(tx: Tx) -> dict[tuple[str, str, str], int]:
         " GROUP BY channel, scope, reason ORDER BY channel, scope, reason"
     )
     return {(row.channel, row.scope, row.reason): row.n for row in rows}
+
+
+def of_deliveries(tx: Tx, broadcast_id: int, state: int) -> set[int]:
+    """Deliveries of a broadcast in this state whose address has asked for no more, or bounced for good: their seqs."""
+    address = "CASE b.channel WHEN 'email' THEN r.email ELSE r.phone END"
+    rows = tx.all(
+        "SELECT DISTINCT d.seq FROM delivery d"
+        f" JOIN batch b ON b.broadcast_id = d.broadcast_id AND b.no = d.seq / {BATCH}"
+        " JOIN control c ON c.broadcast_id = b.broadcast_id AND c.channel = b.channel"
+        " JOIN broadcast o ON o.id = d.broadcast_id"
+        " JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = d.rid"
+        f" JOIN suppression s ON s.channel = b.channel AND s.address = {address}"
+        " AND s.removed_at IS NULL AND (s.scope = 'all' OR s.scope = c.scope)"
+        " WHERE d.broadcast_id = :b AND d.state = :state",
+        b=broadcast_id, state=state,
+    )  # fmt: skip
+    return {row.seq for row in rows}
 
 
 def _suppression(row: Row[Any]) -> Suppression:

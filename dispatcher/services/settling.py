@@ -1,7 +1,7 @@
 """A person decides: what stays unknown is sent again or left; what failed is tried again."""
 
 from dispatcher.errors import Refused, TooLate
-from dispatcher.ledger import anomalies, broadcasts, codes, controls, copies, sweeps
+from dispatcher.ledger import anomalies, broadcasts, codes, controls, copies, suppressions, sweeps
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import Broadcast, broadcast_id
 from dispatcher.model.clock import to_ms
@@ -45,7 +45,8 @@ def retry(ctx: Context, actor: Person, ref: str) -> int:
     with ctx.ledger.write() as tx:
         broadcast = broadcasts.get(tx, broadcast_id(ref), lock=True)
         seqs = sweeps.in_state(tx, broadcast.id, DeliveryState.FAILED)
-        seqs = sorted(set(seqs) - codes.given_back(tx, broadcast.id, seqs))
+        spared = suppressions.of_deliveries(tx, broadcast.id, DeliveryState.FAILED)
+        seqs = sorted(set(seqs) - codes.given_back(tx, broadcast.id, seqs) - spared)
         if seqs:
             _reopen(ctx, tx, broadcast)
             copies.send_again(tx, broadcast.id, seqs, DeliveryState.FAILED, None)
