@@ -1,10 +1,12 @@
 """A signatory's picture: kept once it is fit, shown beside the name with words for it, frozen with the mail."""
 
 import dataclasses
+import importlib
 import re
 
 import pytest
 
+from dispatcher.compose import paper
 from dispatcher.compose.preview.frames import Sample, frame_of
 from dispatcher.errors import ConfigurationError, NotFound, NotPermitted, Refused
 from dispatcher.ledger import broadcasts
@@ -98,6 +100,21 @@ def test_the_mail_shows_it_beside_the_name_with_words_for_it(desk, face):
     assert frame_of(found, Sample("somebody", {})).measures[-1].fits
     letter = next(one for one in papers.read(desk.ctx, made.ref)[2].documents if one.name == "letter")
     assert f'<img src="{found.picture.url}" alt="Picture of Cleo Example"' in letter.text
+
+
+def test_a_letter_on_paper_shows_it_and_fetches_nothing_else(desk, face):
+    try:
+        importlib.import_module("weasyprint")
+    except (ImportError, OSError):
+        pytest.skip("PDF is an extra")
+    portraits.put(desk.ctx, desk.ada, "ceo", face)
+    letter = next(one for one in papers.read(desk.ctx, desk.draft().ref)[2].documents if one.name == "letter")
+    html = paper.as_html(letter)
+    assert paper.as_pdf(html).count(b"/Subtype /Image") == 1
+    with pytest.raises(ValueError, match="not fetched"):
+        paper._fetch("https://example.com/face.png")
+    with pytest.raises(ValueError, match="not fetched"):
+        paper._fetch("data:image/svg+xml;base64,PHN2Zy8+")
 
 
 def test_what_was_approved_is_sent_whatever_becomes_of_the_file(desk, face, tmp_path):
