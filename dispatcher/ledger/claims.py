@@ -111,8 +111,9 @@ def claim(
     found = tx.one(
         "SELECT b.broadcast_id, b.no, b.rendition_id, b.account, b.hash, b.fence, b.tries, b.crashes,"
         " b.suspect, c.policy, c.scope,"
-        f" c.request_size, c.expires_at, c.started_at {_DUE} AND b.fragile = :fragile {_URGENT} LIMIT 1{suffix}",
-        channel=channel, now=now, latest=latest, fragile=int(fragile),
+        f" c.request_size, c.expires_at, c.started_at {_DUE} AND b.fragile {'>' if fragile else '='} 0"
+        f" {_URGENT} LIMIT 1{suffix}",
+        channel=channel, now=now, latest=latest,
     )  # fmt: skip
     if found is None:
         return None
@@ -348,8 +349,8 @@ _REACHED = (D.WAITING, D.UNKNOWN, D.ACCEPTED, D.FAILED, D.EXPIRED, D.CANCELLED)
 def release(tx: Tx, claim: Claim, due_at: int, tries: int) -> None:
     """Give a batch back, if it is still ours."""
     tx.change(
-        "UPDATE batch SET owner = NULL, lease_until = NULL, due_at = :due, tries = :tries, crashes = 0, suspect = NULL"
-        " WHERE broadcast_id = :b AND no = :no AND fence = :fence",
+        "UPDATE batch SET owner = NULL, lease_until = NULL, due_at = :due, tries = :tries, crashes = 0, suspect = NULL,"
+        " fragile = CASE fragile WHEN 2 THEN 2 ELSE 0 END WHERE broadcast_id = :b AND no = :no AND fence = :fence",
         due=due_at, tries=tries, b=claim.broadcast_id, no=claim.no, fence=claim.fence,
     )  # fmt: skip
 

@@ -3,7 +3,7 @@
 A crash before the intent leaves deliveries waiting, a crash after it leaves them unknown. Two crashes in a row with
 one batch make the next worker careful: it writes down each delivery as the suspect before it touches it, and takes
 it alone. So a third crash has a name. A batch of which somebody may be blamed at the next crash is fragile: its worker
-has nothing else under way.
+has nothing else under way: 1 until it is given back in peace, 2 for good, as somebody in it was lost so often.
 """
 
 from dispatcher.ledger.claims import CAREFUL_AFTER, Claim, recount
@@ -49,7 +49,8 @@ def break_lease(tx: Tx, broadcast_id: int, no: int, now: int, quarantine_after: 
     _quarantine_suspect(tx, broadcast_id, no, quarantine_after)
     _quarantine_often_lost(tx, broadcast_id, no, quarantine_after)
     tx.change(
-        "UPDATE batch SET fragile = 1 WHERE broadcast_id = :b AND no = :no AND (crashes >= :crashes OR :lost > 0)",
+        "UPDATE batch SET fragile = CASE WHEN :lost > 0 THEN 2 WHEN fragile = 0 THEN 1 ELSE fragile END"
+        " WHERE broadcast_id = :b AND no = :no AND (crashes >= :crashes OR :lost > 0)",
         b=broadcast_id, no=no, crashes=CAREFUL_AFTER, lost=len(fragile(tx, broadcast_id, no, quarantine_after - 1)),
     )  # fmt: skip
     recount(tx, broadcast_id, no, no)

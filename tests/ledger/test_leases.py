@@ -48,6 +48,21 @@ def test_crashes_over_different_deliveries_put_nobody_aside(world):
         assert _fall(world, made, seq) == {"planned": 5, "waiting": 5}
 
 
+def test_a_batch_that_was_given_back_in_peace_is_not_worked_on_alone_any_more(world):
+    made = world.broadcast(["email"], {"email": ["mail"]})
+    world.release(made)
+    fragile = []
+    for _ in range(2):
+        _fall(world, made, 0)
+    now = to_ms(world.clock.now())
+    with world.ctx.ledger.write() as tx:
+        fragile.append(claims.fragile_is_next(tx, "email", now, 0))
+        assert claims.claim(tx, "email", "worker", now, 0, 60_000) is None
+        claims.release(tx, claims.claim(tx, "email", "worker", now, 0, 60_000, fragile=True), 0, 0)
+        fragile.append(claims.fragile_is_next(tx, "email", now, 0))
+    assert fragile == [True, False]
+
+
 def test_who_went_down_with_workers_goes_with_nobody_beside(world):
     """Else whoever is under way beside the one that kills the worker is lost as often, and blamed for it."""
     made = world.broadcast(["email"], {"email": ["mail"]}, size=2)
