@@ -8,6 +8,8 @@ decrease finds the limit and shares it fairly between processes that know nothin
 """
 
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 START = 0.5
@@ -32,6 +34,7 @@ class Concurrency:
         self._rest = rest
         self._windows: dict[str, _Window] = {}
         self._under_way: Counter[str] = Counter()
+        self._waiting: set[Callable[[], None]] = set()
 
     def size(self, account: str, ceiling: int) -> int:
         """Calls that may be under way now, at least one, at most the account's setting."""
@@ -48,6 +51,17 @@ class Concurrency:
     def ended(self, account: str, calls: int) -> None:
         """They are over, whatever they brought."""
         self._under_way[account] -= calls
+        for wake in self._waiting:
+            wake()
+
+    @contextmanager
+    def waking(self, wake: Callable[[], None]) -> Iterator[None]:
+        """Have `wake` called whenever calls are over, on the thread where that is told."""
+        self._waiting.add(wake)
+        try:
+            yield
+        finally:
+            self._waiting.discard(wake)
 
     def answered(self, account: str, ceiling: int, *, throttled: bool, now: float) -> None:
         """One call came back; `now` is monotonic."""

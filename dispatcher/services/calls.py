@@ -30,7 +30,7 @@ class Calls:
         if not self._ended:
             loop = asyncio.get_running_loop()
             self._waiter = loop.create_future()
-            timer = loop.call_later(seconds, self._wake)
+            timer = loop.call_later(seconds, self.wake)
             try:
                 await self._waiter
             finally:
@@ -47,8 +47,9 @@ class Calls:
     def _end(self, task: asyncio.Task[Finished]) -> None:
         self._running.discard(task)
         self._ended.append(task)
-        self._wake()
+        self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """End the waiting of `answers`."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)

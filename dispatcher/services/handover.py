@@ -38,7 +38,9 @@ AWAY_SECONDS = 0.2
 """Pause before a ledger that is busy or away is asked again."""
 GATHER_SECONDS = 0.01
 """Answers wait this long at most for others to be written with, and room for a few calls for more of it, so that one
-transaction serves many. Who has no call under way looks this often whether others have left any room."""
+transaction serves many."""
+FEW = 8
+"""Fewer answers than this are written at once only when no call of their batch is under way any more."""
 IDLE_SECONDS = 1.0
 """With nothing to begin and nothing to write, only an answer matters."""
 
@@ -84,20 +86,25 @@ class Work:
 async def hand_over(ctx: Context, work: Work, halting: Callable[[], bool]) -> None:
     """Everything of one batch that may go now. Returns when no call of it is under way and all is written."""
     try:
-        while True:
-            going = bool(work.todo) and not work.halted and not halting()
-            room = _room(ctx, work) if going else 0
-            if _is_worth_an_intent(ctx, work, room):
-                await _start(ctx, work, room)
-            if work.calls or going:
-                for one in await work.calls.answers(GATHER_SECONDS if going or work.finished else IDLE_SECONDS):
-                    _notice(work, one)
-            await _flush(ctx, work, last=not work.calls)
-            if not work.calls and not (work.todo and not work.halted and not halting()):
-                return
+        with ctx.concurrency.waking(work.calls.wake):
+            await _work_through(ctx, work, halting)
     finally:
         work.calls.cancel()
         _close(ctx, work, work.open)
+
+
+async def _work_through(ctx: Context, work: Work, halting: Callable[[], bool]) -> None:
+    while True:
+        going = bool(work.todo) and not work.halted and not halting()
+        room = _room(ctx, work) if going else 0
+        if _is_worth_an_intent(ctx, work, room):
+            await _start(ctx, work, room)
+        if work.calls or going:
+            for one in await work.calls.answers(GATHER_SECONDS if going or work.finished else IDLE_SECONDS):
+                _notice(work, one)
+        await _flush(ctx, work, last=not work.calls)
+        if not work.calls and not (work.todo and not work.halted and not halting()):
+            return
 
 
 def _room(ctx: Context, work: Work) -> int:
@@ -136,7 +143,8 @@ def _notice(work: Work, one: Finished) -> None:
 
 
 async def _flush(ctx: Context, work: Work, *, last: bool) -> None:
-    if work.finished and (last or len(work.finished) >= _group(ctx, work) or _oldest(ctx, work) >= GATHER_SECONDS):
+    many = max(FEW, _group(ctx, work))
+    if work.finished and (last or len(work.finished) >= many or _oldest(ctx, work) >= GATHER_SECONDS):
         finished, work.finished = work.finished, []
         await _write(ctx, work, finished)
         _close(ctx, work, len(finished))
