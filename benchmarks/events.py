@@ -52,7 +52,8 @@ def taken(field, broadcast, people):
     bare = raw.applied([body for body, _ in made], field.folder, people)
     waits.sort()
     return {
-        "rate": people / whole, "stored_rate": people / stored, "raw_rate": people / bare, "posts": len(made), "pss": peak,
+        "rate": people / whole, "stored_rate": people / stored, "raw_rate": people / bare,
+        "posts": len(made), "pss": peak,
         "p50_ms": waits[len(waits) // 2] * 1000, "p99_ms": waits[int(len(waits) * 0.99)] * 1000,
     }  # fmt: skip
 

@@ -131,7 +131,7 @@ class Child:
         return child.Turn(stopping, self.ctx.doorbell, others, brief, self.ctx.settings.dispatch.drain_seconds)
 
     def make_way(self, channel: str) -> None:
-        """A child drains one channel at a time: end the drain of another, and ring for what is left of it."""
+        """A child drains one channel at a time: end the drain of any other, and ring for what is left of it."""
         other = self.drain.channel
         if other != channel and (left := self.drain.end()) is not None and left.more:
             self.ctx.doorbell.ring(other)

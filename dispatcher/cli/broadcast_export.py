@@ -79,7 +79,8 @@ def _export_letters(session: Session, ref: str, folder: Path, *, pdf: bool, unre
     out = f"; {number(made.left_out)} people get none" if made.left_out else ""
     say(session, f"{number(made.letters)} letters in {folder}{out}. Each names a person: delete them when printed.")
     if made.lacking:
-        places = f"The audience has no column {', '.join(made.lacking)}: those places say what the letter says by default"
+        columns = ", ".join(made.lacking)
+        places = f"The audience has no column {columns}: those places say what the letter says by default"
         say(session, f"{places}. To fill them, import it again: dispatcher audience import FILE --map COLUMN=FIELD")
     for (asked, given), people in made.instead.items():
         say(session, f"{number(people)} asked for {asked} and get {given}: index.csv names them in its column asked.")

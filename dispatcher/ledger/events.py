@@ -78,6 +78,12 @@ def _first_of(rows: Sequence[Row[Any]], size: int) -> list[int]:
     return ids
 
 
+def next_may_kill(tx: Tx, now: int, lease_ms: int) -> bool:
+    """Whether workers may have died of the post that comes next."""
+    row = tx.one(f"SELECT tries FROM inbox WHERE {_FREE} ORDER BY id LIMIT 1", now=now, latest=now + lease_ms)
+    return row is not None and row.tries >= ALONE
+
+
 def give_back(tx: Tx, ids: Sequence[int]) -> None:
     """Posts that could not be applied now, by no fault of theirs."""
     tx.change_by(

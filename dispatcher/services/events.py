@@ -107,6 +107,12 @@ def anything_new(ctx: Context) -> bool:
         return events.anything_new(tx, to_ms(ctx.clock.now()), _lease_ms(ctx))
 
 
+def next_may_kill(ctx: Context) -> bool:
+    """Whether workers may have died of the post that comes next: nothing should be under way beside it."""
+    with ctx.ledger.read() as tx:
+        return events.next_may_kill(tx, to_ms(ctx.clock.now()), _lease_ms(ctx))
+
+
 def _lease_ms(ctx: Context) -> int:
     return ctx.settings.dispatch.lease_seconds * 1000
 
