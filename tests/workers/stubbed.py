@@ -65,6 +65,10 @@ def apply(ctx, *, seconds=2.0):
     return False
 
 
+def next_may_kill(ctx):
+    return orders().get("deadly", False)
+
+
 def tick(ctx):
     note("tick")
 
@@ -80,7 +84,7 @@ def module(name, **contents):
 
 module("dispatcher.bootstrap", build=build)
 module("dispatcher.services.dispatch", drain=drain)
-module("dispatcher.services.events", apply=apply)
+module("dispatcher.services.events", apply=apply, next_may_kill=next_may_kill)
 module("dispatcher.services.signals", apply=lambda ctx, **_: False)
 module("dispatcher.services.ticking", tick=tick)
 

@@ -73,6 +73,20 @@ def test_a_drain_goes_on_while_its_child_applies_events(hands, bell):
     assert len(hands.calls("drain")) == 1, "it was attended again, not begun again"
 
 
+def test_nothing_is_under_way_beside_a_post_of_which_workers_died(hands, bell):
+    hands.do(seconds=30, deadly=True, more=True)
+    hands.worker(children=1)
+    ready(hands, 1)
+    bell.ring("email")
+    hands.wait_for("drain")
+    bell.ring_events()
+    hands.wait_for("apply")
+    kinds = [call["what"] for call in hands.calls() if call["what"] in ("drain", "drained", "apply")]
+    assert kinds[: kinds.index("apply") + 1] == ["drain", "drained", "apply"]
+    hands.wait_for("drain", 2)
+    hands.do()
+
+
 def test_a_drain_that_no_task_attends_is_cut_by_no_signal(hands, bell):
     hands.do(seconds=30, unwind=0.7)
     worker = hands.worker(children=1)
