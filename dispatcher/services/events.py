@@ -20,8 +20,8 @@ from dispatcher.provider import ReportsEvents
 from dispatcher.services.context import Context
 from dispatcher.services.envelopes import parse_key
 
-POSTS, SIZE = 200, 16 << 20
-"""Stored posts applied in one transaction, and bytes of them: some 50,000 events, so that memory stays flat."""
+POSTS, SIZE = 200, 8 << 20
+"""Stored posts applied in one transaction, and bytes of them: some 25,000 events, so that memory stays flat."""
 
 _WORDS = {kind: kind.value for kind in EventType}
 """SQLite's driver looks for an adapter, each time, for whatever is not a plain string."""
