@@ -32,6 +32,7 @@ NOUNS = {
     "signal": ("dispatcher.cli.signal", "Incident tools: their secrets, what they posted, once more."),
     "playbook": ("dispatcher.cli.playbook", "What a signal opens, promises and drafts."),
     "status": ("dispatcher.cli.status", "What the public may read: pages, feeds, JSON."),
+    "event": ("dispatcher.cli.event", "What vendors told us that could not be read."),
     "outward": ("dispatcher.cli.outward", "What our own systems were told."),
     "channel": ("dispatcher.cli.channel", "List, freeze, thaw and probe channels."),
     "reconcile": ("dispatcher.cli.reconcile", "Ask vendors about deliveries whose answer was lost."),

@@ -42,8 +42,3 @@ def repeats(tx: Tx, broadcast_id: int, first: int, last: int) -> dict[int, int]:
         b=broadcast_id, lo=first, hi=last,
     )  # fmt: skip
     return {row.seq: row.n for row in rows}
-
-
-def unmatched(tx: Tx) -> int:
-    """Open ones that belong to no broadcast of this ledger."""
-    return int(tx.scalar("SELECT count(*) FROM anomaly WHERE broadcast_id IS NULL AND settled_at IS NULL") or 0)

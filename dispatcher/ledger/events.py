@@ -13,6 +13,9 @@ from dispatcher.model.states import DeliveryState
 
 NEW, DONE, POISON = 0, 1, 2
 
+UNREADABLE = "unreadable events"
+"""What a parked post is called among what must be seen."""
+
 ALONE = 2
 """A post that was taken so often before, and never dealt with, is applied by itself: workers may have died of it."""
 
@@ -112,6 +115,36 @@ def close(tx: Tx, ids: Sequence[int], state: int, error: str | None = None) -> N
         state=state,
         error=error,
     )
+
+
+def parked(tx: Tx, limit: int) -> Sequence[Row[Any]]:
+    """The newest posts that could not be applied: id, account, received_at, tries, error."""
+    return tx.all(
+        "SELECT id, account, received_at, tries, error FROM inbox"
+        f" WHERE state = {POISON} ORDER BY id DESC LIMIT :limit",
+        limit=limit,
+    )
+
+
+def parked_by_account(tx: Tx) -> dict[str, int]:
+    """How many posts of each account could not be applied."""
+    rows = tx.all(f"SELECT account, count(*) AS n FROM inbox WHERE state = {POISON} GROUP BY account ORDER BY account")
+    return {row.account: row.n for row in rows}
+
+
+def reopen(tx: Tx, account: str, post: int | None, now: int) -> int:
+    """Let parked posts of an account, or one of them, be applied again; how many."""
+    opened = tx.change(
+        "UPDATE inbox SET state = 0, tries = 0, taken_until = received_at, error = NULL"
+        f" WHERE state = {POISON} AND account = :account AND (:post = 0 OR id = :post)",
+        account=account, post=post or 0,
+    )  # fmt: skip
+    if account not in parked_by_account(tx):
+        tx.change(
+            "UPDATE anomaly SET settled_at = :now WHERE kind = :kind AND account = :account AND settled_at IS NULL",
+            now=now, kind=UNREADABLE, account=account,
+        )  # fmt: skip
+    return opened
 
 
 def keep(tx: Tx, reports: Sequence[Report]) -> None:

@@ -22,7 +22,7 @@ from dispatcher import resources
 from dispatcher.compose.catalogue import Catalogue
 from dispatcher.embedded import broker, urls
 from dispatcher.errors import DispatcherError
-from dispatcher.ledger import accounts, approvals, engine, meta, migrate, people
+from dispatcher.ledger import accounts, approvals, engine, events, meta, migrate, people
 from dispatcher.ledger.engine import Ledger
 from dispatcher.log import redact
 from dispatcher.model.broadcast import broadcast_ref
@@ -241,6 +241,7 @@ def _inside(this: _Round, ledger: Ledger) -> Iterator[Finding]:
         why, epoch, states = meta.get(tx, "hold"), meta.get(tx, "epoch"), accounts.states(tx)
         this.people = people.active(tx)
         unreviewed = [broadcast_ref(row.broadcast_id) for row in approvals.reviews(tx)]
+        parked = events.parked_by_account(tx)
     if why:
         yield Finding("hold", Health.FAIL, f"The ledger sends nothing. {why}", 'dispatcher hold release --reason "…"')
     else:
@@ -248,6 +249,9 @@ def _inside(this: _Round, ledger: Ledger) -> Iterator[Finding]:
     for ref in unreviewed:
         mend = f"Another approver: dispatcher broadcast review {ref} --reason TEXT"
         yield Finding("review", Health.WARN, f"{ref} was released by break-glass and not looked at since.", mend)
+    for account, posts in parked.items():
+        mend = f"dispatcher event list says why; then: dispatcher event retry {account}"
+        yield Finding("events", Health.WARN, f"{posts} posts of {account} could not be read; they are kept.", mend)
     this.troubled = {n: f"{row.state}: {redact(row.reason)}" for n, row in states.items() if row.state != accounts.OPEN}
 
 

@@ -160,7 +160,7 @@ def _write(ctx: Context, folded: _Folded) -> None:
             claims.suppress_addresses(tx, folded.suppressed, "provider event", now)
         for post_id, account, error in folded.poison:
             events.close(tx, [post_id], events.POISON, error)
-            anomalies.add(tx, "unreadable events", error, now, account=account)
+            anomalies.add(tx, events.UNREADABLE, error, now, account=account)
         events.close(tx, folded.done, events.DONE)
 
 

@@ -257,3 +257,12 @@ def test_the_rows_of_a_fact_are_words(staffed):
     assert "Orders" in listed
     assert "down" in listed
     assert "{" not in listed
+
+
+def test_posts_that_could_not_be_read_are_listed_and_applied_again(staffed):
+    assert staffed("event", "list").out == "Every post could be applied.\n"
+    assert staffed("event", "list", "--json").json == {"posts": []}
+    refused = staffed("event", "retry", "sendgrid", "--as", "Olu")
+    assert refused.code == 4
+    assert "dispatcher event list" in refused.err
+    assert staffed("event", "retry", "sendgrid", "--as", "Ana").code == 5

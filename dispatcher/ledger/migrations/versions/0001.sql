@@ -465,6 +465,7 @@ CREATE TABLE inbox (
     body {blob} NOT NULL
 );
 CREATE INDEX inbox_new ON inbox (id) WHERE state = 0;
+CREATE INDEX inbox_parked ON inbox (id) WHERE state = 2;
 
 -- Every event once, by a hash of account and the vendor's id.
 CREATE TABLE event (

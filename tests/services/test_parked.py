@@ -1,0 +1,78 @@
+"""What could not be read is kept, shown to whoever looks, and applied when a person says so."""
+
+import json
+
+import pytest
+
+from dispatcher.errors import NotFound, NotPermitted
+from dispatcher.ledger import people
+from dispatcher.model.event import Event, EventType, WebhookRequest
+from dispatcher.model.kinds import Channel
+from dispatcher.model.person import Person, Role
+from dispatcher.services import doctor, events, parked
+from tests.services.world import World
+
+
+@pytest.fixture
+def world(tmp_path, database_url):
+    made = World(tmp_path, database_url)
+    vendor = made.add_account("mail", Channel.EMAIL)
+    vendor.verify = lambda request: None
+    vendor.parse = lambda request: [Event(f"e{n}", EventType.DELIVERED, None, None) for n in json.loads(request.body)]
+    yield made
+    made.ctx.ledger.close()
+
+
+def _person(world, role):
+    with world.ctx.ledger.write() as tx:
+        return people.add(tx, Person(0, role.title(), roles=frozenset({role})), 1)
+
+
+def _post(world, body):
+    events.store(world.ctx, "mail", WebhookRequest("POST", "/", {}, body, world.clock.now()))
+    events.apply(world.ctx)
+
+
+def _kept(world):
+    with world.ctx.ledger.read() as tx:
+        return tx.scalar("SELECT count(*) FROM event")
+
+
+def test_a_post_in_a_new_form_is_applied_once_the_program_can_read_it(world):
+    _post(world, b"[1]")
+    _post(world, b"[2, ")
+    _post(world, b"<3>")
+    found = parked.listing(world.ctx, 10)
+    assert [(one.id, one.account) for one in found] == [(3, "mail"), (2, "mail")]
+    assert "JSONDecodeError" in found[0].why
+    world.vendors["mail"].parse = lambda request: [Event(request.body.decode(), EventType.DELIVERED, None, None)]
+    operator = _person(world, Role.OPERATOR)
+    assert parked.retry(world.ctx, operator, "mail", 3) == 1
+    assert [one.id for one in parked.listing(world.ctx, 10)] == [2]
+    assert _unsettled(world) == 2
+    assert parked.retry(world.ctx, operator, "mail") == 1
+    assert not events.apply(world.ctx)
+    assert (_kept(world), _unsettled(world), parked.listing(world.ctx, 10)) == (3, 0, [])
+
+
+def _unsettled(world):
+    with world.ctx.ledger.read() as tx:
+        return tx.scalar("SELECT count(*) FROM anomaly WHERE settled_at IS NULL")
+
+
+def test_whoever_may_not_settle_may_not_and_nothing_parked_is_said(world):
+    _post(world, b"?")
+    with pytest.raises(NotPermitted):
+        parked.retry(world.ctx, _person(world, Role.AUTHOR), "mail")
+    operator = _person(world, Role.OPERATOR)
+    with pytest.raises(NotFound, match="No post"):
+        parked.retry(world.ctx, operator, "text")
+    assert parked.retry(world.ctx, operator, "mail") == 1
+
+
+def test_the_doctor_names_the_account_and_the_mend(world):
+    assert not [one for one in doctor.examine(world.settings, lambda *_: ({}, {})) if one.about == "events"]
+    _post(world, b"?")
+    (told,) = [one for one in doctor.examine(world.settings, lambda *_: ({}, {})) if one.about == "events"]
+    assert "1 posts of mail" in told.said
+    assert "dispatcher event retry mail" in told.mend
