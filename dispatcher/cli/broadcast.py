@@ -1,28 +1,19 @@
 """`dispatcher broadcast`: from a draft to the report."""
 
-from dispatcher.cli import (
-    broadcast_approve,
-    broadcast_compose,
-    broadcast_export,
-    broadcast_follow,
-    broadcast_preview,
-    broadcast_read,
-    broadcast_run,
-    broadcast_waves,
-)
-from dispatcher.cli.groups import Noun
+from dispatcher.cli.groups import ManyVerbs
 
-command = Noun(
+command = ManyVerbs(
     "broadcast",
     help="Draft, check, approve, send and account for a message.",
-    commands=[
-        *broadcast_compose.VERBS,
-        *broadcast_preview.VERBS,
-        *broadcast_approve.VERBS,
-        *broadcast_run.VERBS,
-        *broadcast_waves.VERBS,
-        *broadcast_follow.VERBS,
-        *broadcast_read.VERBS,
-        *broadcast_export.VERBS,
-    ],
+    modules={
+        "dispatcher.cli.broadcast_compose": ("draft", "edit", "check", "test", "submit"),
+        "dispatcher.cli.broadcast_preview": ("preview",),
+        "dispatcher.cli.broadcast_approve": ("approve", "return", "reject", "override", "break-glass", "review"),
+        "dispatcher.cli.broadcast_run": ("send", "undo", "watch", "pause", "resume", "stop", "retry", "settle"),
+        "dispatcher.cli.broadcast_waves": ("waves", "skip"),
+        "dispatcher.cli.broadcast_follow": ("correct", "update", "reroute"),
+        "dispatcher.cli.broadcast_read": ("list", "show", "missed", "report"),
+        "dispatcher.cli.broadcast_export": ("export", "unseal"),
+    },
 )
+"""By name rather than imported: who looks at a broadcast pays for no other verb."""

@@ -1,6 +1,6 @@
 """Command groups that load on use: `--help` costs click and a table of names, not a database driver."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -89,6 +89,25 @@ class Noun(click.Group):
         if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             ctx.fail(f"No such command: {args[0]}.{_suggest(args[0], self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
+
+
+class ManyVerbs(Noun):
+    """A noun whose verbs lie in several modules; a module is imported when one of its verbs is used."""
+
+    def __init__(self, *args: Any, modules: Mapping[str, Sequence[str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._module_of = {verb: module for module, verbs in modules.items() for verb in verbs}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the table, which is the order of the work."""
+        return list(self._module_of)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb; its module is imported now."""
+        if cmd_name not in self._module_of:
+            return None
+        verbs: Sequence[click.Command] = import_module(self._module_of[cmd_name]).VERBS
+        return next(verb for verb in verbs if verb.name == cmd_name)
 
 
 class Nouns(Noun):

@@ -5,6 +5,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from importlib import import_module
 
 import click
 import pytest
@@ -55,20 +56,33 @@ def test_looking_at_a_broadcast_loads_no_toolkit_no_renderer_no_vendor_and_check
     assert int(ours) <= 75, "more of the house is loaded than a reading command needs"
 
 
+def verbs_of(noun):
+    """The noun's command, and its verbs by name; one that has none is its own."""
+    command = main.cli.get_command(click.Context(main.cli), noun)
+    if not isinstance(command, click.Group):
+        return command, {"": command}
+    call = click.Context(command)
+    return command, {name: command.get_command(call, name) for name in command.list_commands(call)}
+
+
 @pytest.mark.parametrize("noun", list(main.NOUNS))
 def test_every_noun_of_the_table_loads_and_every_verb_has_a_help_text(noun):
-    command = main.cli.get_command(click.Context(main.cli), noun)
-    verbs = command.commands.values() if isinstance(command, click.Group) else [command]
-    for verb in (command, *verbs):
+    command, verbs = verbs_of(noun)
+    for verb in (command, *verbs.values()):
         assert verb.help
         assert inspect.cleandoc(verb.help).endswith("."), verb.name
-    assert all(isinstance(verb, Verb) for verb in verbs)
+    assert all(isinstance(verb, Verb) for verb in verbs.values())
+
+
+def test_no_verb_of_a_module_is_left_out_of_the_table():
+    _, verbs = verbs_of("broadcast")
+    modules = map(import_module, {verb.callback.__module__ for verb in verbs.values()})
+    assert {verb for module in modules for verb in module.VERBS} == set(verbs.values())
 
 
 def test_help_of_every_verb_renders(capsys):
     for noun in [noun for noun in main.NOUNS if noun != "sandbox"]:
-        command = main.cli.get_command(click.Context(main.cli), noun)
-        for verb in command.commands if isinstance(command, click.Group) else [""]:
+        for verb in verbs_of(noun)[1]:
             answer = call(capsys, noun, *([verb] if verb else []), "--help")
             assert answer.code == 0
             assert answer.out.startswith("Usage: dispatcher")
@@ -98,8 +112,7 @@ def test_a_noun_alone_shows_its_help_and_is_no_success(capsys):
 
 def test_no_option_takes_a_token():
     for noun in main.NOUNS:
-        command = main.cli.get_command(click.Context(main.cli), noun)
-        for verb in command.commands.values() if isinstance(command, click.Group) else [command]:
+        for verb in verbs_of(noun)[1].values():
             assert "--token" not in [flag for param in verb.params for flag in param.opts]
 
 
