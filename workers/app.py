@@ -5,6 +5,7 @@ no results, no retries, no ETA, no canvas. What has to happen stands in the ledg
 """
 
 import logging
+import signal
 import sys
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -133,8 +134,8 @@ class Child:
     def make_way(self, channel: str) -> None:
         """A child drains one channel at a time: end the drain of any other, and ring for what is left of it."""
         other = self.drain.channel
-        if other != channel and (left := self.drain.end()) is not None and left.more:
-            self.ctx.doorbell.ring(other)
+        if other != channel and self.drain.end() is not None:
+            self.ctx.doorbell.ring(other)  # it was told to end, so it cannot say whether there is more
 
     def close(self) -> None:
         """Hang up politely, once a drain has what is under way back; what still runs then is cancelled."""
@@ -164,6 +165,7 @@ def _begin_child(**_: Any) -> None:
 
 @signals.worker_process_shutdown.connect
 def _end_child(**_: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is ending already: another must not cut what it waits for
     if _here:
         _here.pop().close()
 

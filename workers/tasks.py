@@ -28,9 +28,9 @@ def apply_events() -> None:
     """Apply the provider events and the signals that were stored."""
     child = here()
     ctx = child.ctx
-    if events.next_may_kill(ctx):
-        child.make_way("")  # or its calls would die with it, and somebody innocent be blamed
-    if any([events.apply(ctx), signals.apply(ctx)]):
+    # a drain's calls would die with the worker, and somebody innocent be blamed
+    more = events.apply(ctx, make_way=lambda: child.make_way(""))
+    if any([more, signals.apply(ctx)]):
         ctx.doorbell.ring_events()
 
 

@@ -28,6 +28,9 @@ _JPEG_FRAMES = frozenset((0xC0, 0xC1, 0xC2))
 """Baseline, extended and progressive: what every mail program shows."""
 _JPEG_KEPT = frozenset((0xC4, 0xDB, 0xDD, 0xE0, 0xE2, 0xEE)) | _JPEG_FRAMES
 """Tables, and the application segments that hold resolution and colour; Exif, XMP, IPTC and comments are others."""
+_JPEG_MARKS = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
+"""How the contents of those that are kept begin."""
+_JPEG_END = b"\xff\xd9"
 _SCAN = 0xDA
 _MEND = "Save it anew as a PNG or JPEG, without metadata, 48 to 1,024 pixels a side and 64 KiB at most."
 
@@ -63,7 +66,13 @@ def _png(data: bytes) -> tuple[int, int]:
         names.append(name)
         if name == b"IHDR":
             width, height = struct.unpack(">II", body[:8])
-    if names[:1] != [b"IHDR"] or names[-1] != b"IEND" or names.count(b"IHDR") > 1 or b"IDAT" not in names:
+    if (
+        names[:1] != [b"IHDR"]
+        or names[-1] != b"IEND"
+        or names.count(b"IHDR") > 1
+        or names.count(b"IEND") > 1
+        or b"IDAT" not in names
+    ):
         raise _refused("The PNG is not whole.")
     return int(width), int(height)
 
@@ -89,13 +98,28 @@ def _jpeg(data: bytes) -> tuple[int, int]:
     while data[at : at + 1] == b"\xff" and at + 4 <= len(data):
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
         if marker == _SCAN:
-            if size == (0, 0) or not data.endswith(b"\xff\xd9"):
-                break
-            return size
+            at = _after_scan(data, at + 2 + length)
+            if data[at:] == _JPEG_END and size != (0, 0):
+                return size
+            continue
+        if marker == _JPEG_END[1]:
+            break
         if marker not in _JPEG_KEPT:
             raise _refused(f"It holds a segment FF{marker:02X}: metadata such as place and camera, or a rare coding.")
         if marker in _JPEG_FRAMES:
             height, width = struct.unpack(">HH", data[at + 5 : at + 9].ljust(4, b"\0"))
             size = (int(width), int(height))
+        if not data.startswith(_JPEG_MARKS.get(marker, b""), at + 4):
+            raise _refused(f"It holds a segment FF{marker:02X} that says more than resolution and colour.")
         at += 2 + max(length, 2)
-    raise _refused("The JPEG is not whole.")
+    raise _refused("The JPEG is not whole, or something stands behind it.")
+
+
+def _after_scan(data: bytes, at: int) -> int:
+    """Where the next marker stands that is no restart and no stuffed byte; the end where there is none."""
+    while (at := data.find(b"\xff", at)) >= 0:
+        following = data[at + 1] if at + 1 < len(data) else 0
+        if following != 0 and not 0xD0 <= following <= 0xD7:
+            return at
+        at += 2
+    return len(data)

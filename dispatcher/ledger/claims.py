@@ -277,8 +277,8 @@ def intend(tx: Tx, claim: Claim, account: str, requests: Sequence[Request], now:
         {"id": "int", "lo": "int", "hi": "int"},
         [(r.attempt_id, r.first_seq, r.last_seq) for r in requests],
         b=claim.broadcast_id,
-        first=requests[0].first_seq,
-        last=requests[-1].last_seq,
+        first=min(r.first_seq for r in requests),
+        last=max(r.last_seq for r in requests),
     )
     return changed == total
 

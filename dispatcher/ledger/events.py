@@ -20,7 +20,7 @@ ALONE = 2
 """A post that was taken so often before, and never dealt with, is applied by itself: workers may have died of it."""
 
 _FREE = "state = 0 AND (tries = 0 OR taken_until <= :now OR taken_until > :latest)"
-"""Nobody has it in hand; an end later than any lease was written before the clock stepped back."""
+"""Nobody has it in hand; an end two leases away was written before the clock stepped back."""
 
 
 class Report(NamedTuple):
@@ -43,16 +43,17 @@ def store(tx: Tx, posts: Iterable[tuple[str, int, str, Mapping[str, str], bytes]
     tx.insert("inbox", ("account", "received_at", "url", "headers", "body", "taken_until"), rows)
 
 
-def take(tx: Tx, now: int, lease_ms: int, limit: int, size: int) -> Sequence[Row[Any]]:
+def take(tx: Tx, now: int, lease_ms: int, limit: int, size: int, *, alone: bool = False) -> Sequence[Row[Any]]:
     """The oldest posts that wait, for nobody else until the lease ends: id, account, received_at, url, headers, body.
 
     Up to `limit` of them and up to `size` bytes, but at least one; `tries` is how often each was taken, this time
-    included. A post that was taken `ALONE` times already comes by itself.
+    included. None that was taken `ALONE` times already; or, `alone`, the oldest of those and nothing beside it.
     """
     rows = tx.all(
-        f"SELECT id, length(body) AS size, tries FROM inbox WHERE {_FREE} ORDER BY id LIMIT :limit"
+        f"SELECT id, length(body) AS size FROM inbox WHERE {_FREE}"
+        f" AND tries {'>=' if alone else '<'} {ALONE} ORDER BY id LIMIT :limit"
         + ("" if tx.is_sqlite else " FOR UPDATE SKIP LOCKED"),
-        now=now, latest=now + lease_ms, limit=limit,
+        now=now, latest=now + 2 * lease_ms, limit=1 if alone else limit,
     )  # fmt: skip
     ids = _first_of(rows, size)
     tx.change_by(
@@ -69,30 +70,30 @@ def take(tx: Tx, now: int, lease_ms: int, limit: int, size: int) -> Sequence[Row
 
 
 def _first_of(rows: Sequence[Row[Any]], size: int) -> list[int]:
-    """The posts of one set: what fits, and nothing beside one on which workers fell."""
+    """The posts that fit into one set."""
     ids: list[int] = []
     for row in rows:
         size -= row.size
-        if ids and (size < 0 or row.tries >= ALONE):
+        if ids and size < 0:
             break
         ids.append(row.id)
-        if row.tries >= ALONE:
-            break
     return ids
 
 
 def next_may_kill(tx: Tx, now: int, lease_ms: int) -> bool:
     """Whether workers may have died of the post that comes next."""
-    row = tx.one(f"SELECT tries FROM inbox WHERE {_FREE} ORDER BY id LIMIT 1", now=now, latest=now + lease_ms)
+    row = tx.one(f"SELECT tries FROM inbox WHERE {_FREE} ORDER BY id LIMIT 1", now=now, latest=now + 2 * lease_ms)
     return row is not None and row.tries >= ALONE
 
 
-def give_back(tx: Tx, ids: Sequence[int]) -> None:
-    """Posts that could not be applied now, by no fault of theirs."""
+def give_back(tx: Tx, ids: Sequence[int], *, blamed: bool) -> None:
+    """Posts that could not be applied now, by some fault of theirs (`blamed`) or not."""
     tx.change_by(
-        "UPDATE inbox SET taken_until = received_at, tries = tries - 1 {r} WHERE inbox.id = r.post AND tries > 0",
+        "UPDATE inbox SET taken_until = received_at, tries = tries - :less {r}"
+        " WHERE inbox.id = r.post AND tries > 0 AND state = 0",
         {"post": "int"},
         [(post,) for post in ids],
+        less=0 if blamed else 1,
     )
 
 
@@ -103,13 +104,13 @@ def oldest(tx: Tx) -> int:
 
 def anything_new(tx: Tx, now: int, lease_ms: int) -> bool:
     """Whether a post waits that nobody has in hand."""
-    return tx.one(f"SELECT 1 FROM inbox WHERE {_FREE} LIMIT 1", now=now, latest=now + lease_ms) is not None
+    return tx.one(f"SELECT 1 FROM inbox WHERE {_FREE} LIMIT 1", now=now, latest=now + 2 * lease_ms) is not None
 
 
 def close(tx: Tx, ids: Sequence[int], state: int, error: str | None = None) -> None:
-    """Posts that have been dealt with."""
+    """Posts that have been dealt with; whoever was first has said what became of them."""
     tx.change_by(
-        "UPDATE inbox SET state = :state, error = :error {r} WHERE inbox.id = r.post",
+        "UPDATE inbox SET state = :state, error = :error {r} WHERE inbox.id = r.post AND inbox.state = 0",
         {"post": "int"},
         [(post,) for post in ids],
         state=state,

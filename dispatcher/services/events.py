@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,6 +83,10 @@ def store(ctx: Context, account: str, request: WebhookRequest) -> None:
         raise wrong
 
 
+class _Unusable(ValueError):
+    """A post that is not read. The message is ours, and names no address."""
+
+
 @dataclass(slots=True)
 class _Proved:
     """What a set of posts proves about one broadcast."""
@@ -108,8 +112,7 @@ def anything_new(ctx: Context) -> bool:
         return events.anything_new(tx, to_ms(ctx.clock.now()), _lease_ms(ctx))
 
 
-def next_may_kill(ctx: Context) -> bool:
-    """Whether workers may have died of the post that comes next: nothing should be under way beside it."""
+def _next_may_kill(ctx: Context) -> bool:
     with ctx.ledger.read() as tx:
         return events.next_may_kill(tx, to_ms(ctx.clock.now()), _lease_ms(ctx))
 
@@ -118,28 +121,38 @@ def _lease_ms(ctx: Context) -> int:
     return ctx.settings.dispatch.lease_seconds * 1000
 
 
-def apply(ctx: Context, *, seconds: float = 2.0) -> bool:
-    """Apply stored posts for at most `seconds`; whether more wait. Any number of workers may do so at once."""
+def apply(ctx: Context, *, seconds: float = 2.0, make_way: Callable[[], None] = lambda: None) -> bool:
+    """Apply stored posts for at most `seconds`; whether more wait. Any number of workers may do so at once.
+
+    `make_way` is called before a post of which workers may have died: nothing else should be under way beside it.
+    """
     ends = ctx.clock.monotonic() + seconds
     while anything_new(ctx):
         if ctx.clock.monotonic() >= ends:
             return True
+        if alone := _next_may_kill(ctx):
+            make_way()
         with ctx.ledger.write() as tx:
-            posts = events.take(tx, to_ms(ctx.clock.now()), _lease_ms(ctx), POSTS, SIZE)
+            posts = events.take(tx, to_ms(ctx.clock.now()), _lease_ms(ctx), POSTS, SIZE, alone=alone)
         _apply(ctx, posts)
     return False
 
 
 def _apply(ctx: Context, posts: Sequence[Row[Any]]) -> None:
-    """What a worker dies of stays taken until the lease ends; any other failure gives the posts back at once."""
+    """What a worker dies of stays taken until the lease ends; any other failure gives the posts back at once.
+
+    Only a ledger that is away or busy is no fault of theirs: what fails again and again for another reason comes alone,
+    and is parked in the end, so that it holds up nobody.
+    """
     folded = _Folded()
     try:
         for post in posts:
             _read_post(ctx, post, folded)
         _write(ctx, folded)
-    except Exception:
+    except Exception as error:
+        blamed = not (isinstance(error, LedgerFault) and error.transient)
         with suppress(LedgerFault), ctx.ledger.write() as tx:  # a ledger that is away: the lease ends by itself
-            events.give_back(tx, [post.id for post in posts])
+            events.give_back(tx, [post.id for post in posts], blamed=blamed)
         raise
 
 
@@ -179,13 +192,14 @@ def _read_post(ctx: Context, post: Row[Any], folded: _Folded) -> None:
     account = ctx.accounts.get(post.account)
     try:
         if post.tries > FATAL:
-            raise ValueError("workers died of it")
+            raise _Unusable("nobody could apply it: workers died or failed each time")
         if account is None or not isinstance(account.provider, ReportsEvents):
-            raise ValueError("the account is gone")
+            raise _Unusable("its account is not in the settings")
         found = account.provider.parse(_request(post))
     except (ValueError, KeyError, TypeError, DispatcherError) as error:
         log.error("unreadable_events", account=post.account, error=type(error).__name__)
-        folded.poison.append((post.id, post.account, f"{type(error).__name__} in post {post.id}"))
+        why = str(error) if isinstance(error, _Unusable) else type(error).__name__
+        folded.poison.append((post.id, post.account, f"{why}, post {post.id}"))
         return
     folded.done.append(post.id)
     _add(ctx, post.account, found, post.received_at, folded)

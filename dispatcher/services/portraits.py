@@ -49,9 +49,12 @@ def put(ctx: Context, actor: Person | None, key: str, file: Path) -> Path:
     _require_listed(ctx.settings, key)
     picture = _read(file)
     folder = _folder(ctx.settings)
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        folder.chmod(0o755)  # whatever the umask of whoever puts it there: workers of another user read it
     path, new = folder / f"{key}{_ENDINGS[picture.kind]}", folder / f".{key}.{secrets.token_hex(4)}"
     new.write_bytes(base64.b64decode(picture.data))
+    new.chmod(0o644)
     os.replace(new, path)
     _clear(ctx.settings, key, but=path)
     return path
@@ -93,7 +96,11 @@ def _places(settings: Settings, key: str) -> list[Path]:
 
 
 def _found(settings: Settings, key: str) -> Path | None:
-    return next((path for path in _places(settings, key) if path.is_file()), None)
+    try:
+        return next((path for path in _places(settings, key) if path.is_file()), None)
+    except OSError as error:
+        what = f"The folder of pictures cannot be read: {error.strerror}."
+        raise Refused(what, mend="Correct the folder's rights.", code="E-PIC") from None
 
 
 def _clear(settings: Settings, key: str, *, but: Path | None = None) -> int:

@@ -338,8 +338,16 @@ def _lacking(ctx: Context, tx: Tx, row: Row[Any]) -> list[Level]:
     return sign_off.lacking(needs, [Level(yes.level) for yes in preapprovals.yeses(tx, row.id)])
 
 
+def _lacking_or_unknown(ctx: Context, tx: Tx, row: Row[Any]) -> list[Level]:
+    """To be shown, and taken back, also when its template is gone or broken: it can be used no more then anyway."""
+    try:
+        return _lacking(ctx, tx, row)
+    except (NotFound, TemplateError):
+        return [max(Level, key=lambda level: level.rank)]
+
+
 def _view(ctx: Context, tx: Tx, row: Row[Any]) -> PreApproval:
-    lacking = _lacking(ctx, tx, row)
+    lacking = _lacking_or_unknown(ctx, tx, row)
     over = row.ends_at <= to_ms(ctx.clock.now())
     state = "revoked" if row.revoked_at else "ended" if over else "submitted" if lacking else "approved"
     return PreApproval(

@@ -97,6 +97,8 @@ class Wire:
             written = head(method, origin, target, headers, None if body is None else len(body))
         except Unsendable as error:
             raise NeverConnected(f"could not connect ({error})") from error
+        except UnicodeError as error:
+            raise NeverConnected("could not connect (a header cannot be written)") from error
         connection = await pool.kept(origin) or await _connected(pool, origin, timeout, deadline)
         try:
             if is_too_late():

@@ -83,6 +83,7 @@ class Connection(asyncio.Protocol):
         transport.write(head)
         for start in range(0, len(body), _PIECE):
             if answer.done():
+                self._spoilt = True  # the next request would be taken for the rest of this one
                 return  # an answer that comes before the request has left ends it
             transport.write(body[start : start + _PIECE])
             if self._room is not None:
@@ -160,6 +161,7 @@ class Connection(asyncio.Protocol):
         if self._answer is None or self._answer.done():
             return
         self._answer.set_result(Answer(self._parser.get_status_code(), self._headers, b"".join(self._pieces)))
+        self._headers = {}  # a second answer must not write into this one
         transport: Any = self._transport
         self._spoilt = self._spoilt or not keep or transport.get_write_buffer_size() > 0
 

@@ -57,6 +57,23 @@ def test_a_request_refused_whole_costs_only_the_bad_recipient(world):
     assert len(vendor.told) == len(set(vendor.told)) == 99
 
 
+def test_two_requests_refused_whole_at_the_same_time_cost_only_the_bad_recipients(world):
+    vendor, made = _email(world, 500)
+    bad = {"p37@example.com", "p237@example.com"}
+
+    def answer(envelopes):
+        spoiled = any(e.address in bad for e in envelopes)
+        verdict = Rejected("bad address", isolate=len(envelopes) > 1) if spoiled else Accepted("m")
+        return [verdict] * len(envelopes)
+
+    vendor.script.extend([answer] * 80)
+    for _ in range(3):
+        world.drain("email")
+    assert world.sums(made, "email") == {"planned": 500, "accepted": 498, "failed": 2}
+    assert len(vendor.told) == len(set(vendor.told)) == 498
+    assert len(vendor.calls) < 80
+
+
 def test_throttled_waits_as_long_as_the_vendor_asks(world):
     vendor, made = _email(world, 50)
     vendor.script.append(Throttled(30.0))

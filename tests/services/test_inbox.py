@@ -30,9 +30,9 @@ def _store(world, *bodies):
         events.store(world.ctx, "mail", WebhookRequest("POST", "/", {}, body, world.clock.now()))
 
 
-def _take(world, limit=10, size=ROOM, at=0):
+def _take(world, limit=10, size=ROOM, at=0, alone=False):
     with world.ctx.ledger.write() as tx:
-        return [(row.id, row.tries) for row in inbox.take(tx, at, LEASE, limit, size)]
+        return [(row.id, row.tries) for row in inbox.take(tx, at, LEASE, limit, size, alone=alone)]
 
 
 def _kept(world):
@@ -71,13 +71,19 @@ def test_a_clock_that_stepped_back_holds_nothing_up(world):
     assert _take(world, at=1000) == [(1, 2)]
 
 
+def test_hosts_whose_clocks_differ_a_little_do_not_take_from_each_other(world):
+    _store(world, b"[1]")
+    assert _take(world, at=50_000)
+    assert _take(world, at=50_000 - LEASE + 1) == []
+
+
 def test_nothing_stands_beside_a_post_that_workers_may_have_died_of(world):
     _store(world, b"[1]", b"[2]", b"[3]", b"[4]")
     assert len(_take(world, 2, at=0)) == len(_take(world, 2, at=LEASE)) == 2
     with world.ctx.ledger.read() as tx:
         assert [inbox.next_may_kill(tx, at, LEASE) for at in (LEASE, 2 * LEASE)] == [False, True]
-    sets = [_take(world, at=2 * LEASE) for _ in range(3)]
-    assert sets == [[(1, 3)], [(2, 3)], [(3, 1), (4, 1)]]
+    assert _take(world, at=2 * LEASE) == [(3, 1), (4, 1)]
+    assert [_take(world, at=2 * LEASE, alone=True) for _ in range(3)] == [[(1, 3)], [(2, 3)], []]
 
 
 def test_a_ledger_that_refuses_gives_the_posts_back_uncounted(world, monkeypatch):
@@ -106,12 +112,43 @@ def test_a_post_that_kills_its_worker_is_parked_and_its_neighbours_are_applied(w
             events.apply(world.ctx)
         except Died:
             deaths += 1
-            assert not events.anything_new(world.ctx) or deaths > inbox.ALONE
         world.clock.pass_by(LEASE / 1000)
     assert (deaths, _kept(world)) == (events.FATAL, 2)
     with world.ctx.ledger.read() as tx:
         assert [tuple(row) for row in tx.all("SELECT id, state FROM inbox ORDER BY id")] == [(1, 1), (2, 2), (3, 1)]
         assert "post 2" in tx.scalar("SELECT detail FROM anomaly")
+
+
+@pytest.mark.parametrize("fault", [OverflowError("date"), LedgerFault(ValueError("value"), transient=False)])
+def test_what_fails_again_and_again_is_parked_and_holds_up_nobody(world, monkeypatch, fault):
+    _store(world, b"[1]", b"[666]", b"[3]")
+    keep = inbox.keep
+
+    def failing(tx, reports):
+        if any(report.hash == odd for report in reports):
+            raise fault
+        keep(tx, reports)
+
+    odd = events._report("mail", Event("e666", EventType.DELIVERED, None, None), None, 0).hash
+    monkeypatch.setattr(inbox, "keep", failing)
+    failures = 0
+    while events.anything_new(world.ctx):
+        try:
+            events.apply(world.ctx)
+        except type(fault):
+            failures += 1
+    assert (failures, _kept(world)) == (events.FATAL, 2)
+
+
+def test_way_is_made_before_a_post_of_which_workers_may_have_died_and_for_no_other(world):
+    _store(world, b"[1]", b"[2]", b"[3]")
+    _take(world, 2, at=0)
+    _take(world, 2, at=LEASE)
+    world.clock.pass_by(100 * LEASE)
+    made = []
+    assert not events.apply(world.ctx, make_way=lambda: made.append(_kept(world)))
+    assert made == [0, 1]
+    assert _kept(world) == 3
 
 
 def test_a_worker_that_was_frozen_changes_nothing_when_it_wakes(world):

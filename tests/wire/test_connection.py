@@ -1,10 +1,12 @@
 """HTTP on one connection, against real sockets: which answers are whole, and which connections may go on."""
 
 import asyncio
+import socket
 
 import pytest
 
 from dispatcher.wire import ANSWER_CAP, AnswerLost, NeverConnected, Wire
+from dispatcher.wire.connection import Connection
 from tests.contract.http_vendor import Fault, always, reply
 from tests.wire.scripted import address, against, call, loss
 
@@ -93,6 +95,38 @@ def test_an_answer_that_comes_out_of_turn_is_nobodys():
         return statuses
 
     assert asyncio.run(run()) == [200, 200]
+
+
+def test_a_connection_on_which_half_a_request_was_written_is_not_kept():
+    class Transport:
+        """Takes the head, and the vendor answers at once; nothing waits in its buffer."""
+
+        def is_closing(self):
+            return False
+
+        def get_extra_info(self, name):
+            return side
+
+        def get_write_buffer_size(self):
+            return 0
+
+        def write(self, data):
+            written.append(len(data))
+            connection.data_received(reply(400))
+
+    async def run():
+        nonlocal connection
+        connection = Connection()
+        connection.connection_made(Transport())
+        deadline = asyncio.get_running_loop().time() + 60
+        answer = await connection.exchange(b"POST / HTTP/1.1\r\n\r\n", b"x" * 1_000_000, 60, deadline, 1000)
+        return answer.status, connection.is_closed()
+
+    connection, written = None, []
+    side, other = socket.socketpair()
+    with side, other:
+        assert asyncio.run(run()) == (400, True)
+    assert len(written) == 1
 
 
 def test_an_answer_before_the_request_has_left_ends_it(monkeypatch):

@@ -60,13 +60,11 @@ async def drain(ctx, channel, *, seconds=2.0, stopping=lambda: False):
     return SimpleNamespace(more=order.get("more", False))
 
 
-def apply(ctx, *, seconds=2.0):
+def apply(ctx, *, seconds=2.0, make_way=lambda: None):
+    if orders().get("deadly"):
+        make_way()
     note("apply")
     return False
-
-
-def next_may_kill(ctx):
-    return orders().get("deadly", False)
 
 
 def tick(ctx):
@@ -84,7 +82,7 @@ def module(name, **contents):
 
 module("dispatcher.bootstrap", build=build)
 module("dispatcher.services.dispatch", drain=drain)
-module("dispatcher.services.events", apply=apply, next_may_kill=next_may_kill)
+module("dispatcher.services.events", apply=apply)
 module("dispatcher.services.signals", apply=lambda ctx, **_: False)
 module("dispatcher.services.ticking", tick=tick)
 
