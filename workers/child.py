@@ -135,10 +135,14 @@ class Running(Generic[T]):
                 if leaving():
                     return False
         except SoftTimeLimitExceeded:
-            self._future.cancel()
-            self._over.wait(UNWIND_SECONDS)
+            self.give_up()
             raise
         return True
+
+    def give_up(self) -> None:
+        """Cancel it and wait until it has wound up."""
+        self._future.cancel()
+        self._over.wait(UNWIND_SECONDS)
 
     def is_done(self) -> bool:
         """Whether it has ended."""
@@ -195,7 +199,10 @@ class Drain(Generic[T]):
         until = time.monotonic() + PATIENCE_SECONDS
         done = self._running.attend(lambda: time.monotonic() >= until)
         running = self._over_with()
-        return running.result() if done else None
+        if not done:
+            running.give_up()  # or it would go on beside the next one
+            return None
+        return running.result()
 
     def _over_with(self) -> Running[T]:
         running, self._running = self._running, None

@@ -255,6 +255,21 @@ def test_a_drain_that_is_stuck_is_cancelled_and_another_begins(loop, monkeypatch
     assert drain.attend("sms", Turn(lambda: False, Bell(), [], [], 60), answer) == "loop"
 
 
+def test_a_drain_that_does_not_end_when_it_is_told_to_is_cancelled(loop, monkeypatch):
+    monkeypatch.setattr(child, "PATIENCE_SECONDS", 0.2)
+    drain, cancelled = child.Drain(loop), []
+
+    async def deaf():
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            cancelled.append(True)
+
+    assert drain.attend("sms", Turn(lambda: False, Bell(), [], [], 0), deaf) is None
+    assert drain.end() is None
+    assert cancelled == [True]
+
+
 def test_what_a_drain_failed_with_is_told_by_the_next_task(loop):
     drain = child.Drain(loop)
 
