@@ -80,10 +80,10 @@ def _first_of(rows: Sequence[Row[Any]], size: int) -> list[int]:
     return ids
 
 
-def next_may_kill(tx: Tx, now: int, lease_ms: int) -> bool:
-    """Whether workers may have died of the post that comes next."""
+def times_taken(tx: Tx, now: int, lease_ms: int) -> int | None:
+    """How often the oldest post that nobody has in hand was taken before; None: there is no such post."""
     row = tx.one(f"SELECT tries FROM inbox WHERE {_FREE} ORDER BY id LIMIT 1", now=now, latest=now + 2 * lease_ms)
-    return row is not None and row.tries >= ALONE
+    return None if row is None else int(row.tries)
 
 
 def give_back(tx: Tx, ids: Sequence[int], *, blamed: bool) -> None:
@@ -104,7 +104,7 @@ def oldest(tx: Tx) -> int:
 
 def anything_new(tx: Tx, now: int, lease_ms: int) -> bool:
     """Whether a post waits that nobody has in hand."""
-    return tx.one(f"SELECT 1 FROM inbox WHERE {_FREE} LIMIT 1", now=now, latest=now + 2 * lease_ms) is not None
+    return times_taken(tx, now, lease_ms) is not None
 
 
 def close(tx: Tx, ids: Sequence[int], state: int, error: str | None = None) -> None:

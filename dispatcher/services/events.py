@@ -108,13 +108,12 @@ class _Folded:
 
 def anything_new(ctx: Context) -> bool:
     """Whether a post waits that no worker has in hand."""
-    with ctx.ledger.read() as tx:
-        return events.anything_new(tx, to_ms(ctx.clock.now()), _lease_ms(ctx))
+    return _times_taken(ctx) is not None
 
 
-def _next_may_kill(ctx: Context) -> bool:
+def _times_taken(ctx: Context) -> int | None:
     with ctx.ledger.read() as tx:
-        return events.next_may_kill(tx, to_ms(ctx.clock.now()), _lease_ms(ctx))
+        return events.times_taken(tx, to_ms(ctx.clock.now()), _lease_ms(ctx))
 
 
 def _lease_ms(ctx: Context) -> int:
@@ -127,10 +126,10 @@ def apply(ctx: Context, *, seconds: float = 2.0, make_way: Callable[[], None] = 
     `make_way` is called before a post of which workers may have died: nothing else should be under way beside it.
     """
     ends = ctx.clock.monotonic() + seconds
-    while anything_new(ctx):
+    while (taken := _times_taken(ctx)) is not None:
         if ctx.clock.monotonic() >= ends:
             return True
-        if alone := _next_may_kill(ctx):
+        if alone := taken >= events.ALONE:
             make_way()
         with ctx.ledger.write() as tx:
             posts = events.take(tx, to_ms(ctx.clock.now()), _lease_ms(ctx), POSTS, SIZE, alone=alone)

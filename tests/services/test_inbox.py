@@ -81,7 +81,7 @@ def test_nothing_stands_beside_a_post_that_workers_may_have_died_of(world):
     _store(world, b"[1]", b"[2]", b"[3]", b"[4]")
     assert len(_take(world, 2, at=0)) == len(_take(world, 2, at=LEASE)) == 2
     with world.ctx.ledger.read() as tx:
-        assert [inbox.next_may_kill(tx, at, LEASE) for at in (LEASE, 2 * LEASE)] == [False, True]
+        assert [inbox.times_taken(tx, at, LEASE) for at in (LEASE, 2 * LEASE)] == [0, inbox.ALONE]
     assert _take(world, at=2 * LEASE) == [(3, 1), (4, 1)]
     assert [_take(world, at=2 * LEASE, alone=True) for _ in range(3)] == [[(1, 3)], [(2, 3)], []]
 
