@@ -49,6 +49,7 @@ def taken(field, broadcast, people):
         field.weigh(peak)
         time.sleep(0.05)
     whole = time.perf_counter() - began
+    field.weigh(peak, now=True)
     bare = raw.applied([body for body, _ in made], field.folder, people)
     waits.sort()
     return {

@@ -176,11 +176,14 @@ def suppressed_in_batch(tx: Tx, claim: Claim) -> dict[int, str]:
     return {row.seq: row.reason for row in found}
 
 
-_PROVED = {"b": "int", "seq": "int", "reason": "text"}
+_PROVED = {"b": "int", "seq": "int", "reason": "text", "heard_at": "int"}
 
 
-def suppress_addresses(tx: Tx, proved: Sequence[tuple[int, int, str]], source: str, now: int) -> None:
-    """Write the addresses of deliveries (broadcast_id, seq, reason) as suppressed; one already there stays as it is."""
+def suppress_addresses(tx: Tx, proved: Sequence[tuple[int, int, str, int]], source: str, now: int) -> None:
+    """Write the addresses of deliveries (broadcast_id, seq, reason, heard_at) as suppressed.
+
+    One already there stays as it is; one that a person lifted after this was heard (ms) stays lifted.
+    """
     tx.change(
         "INSERT INTO suppression (channel, address, scope, reason, source, created_at)"
         " SELECT DISTINCT b.channel, CASE b.channel WHEN 'email' THEN r.email ELSE r.phone END,"
@@ -189,7 +192,10 @@ def suppress_addresses(tx: Tx, proved: Sequence[tuple[int, int, str]], source: s
         f" JOIN batch b ON b.broadcast_id = d.broadcast_id AND b.no = d.seq / {BATCH}"
         " JOIN broadcast o ON o.id = d.broadcast_id"
         " JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = d.rid"
-        " WHERE b.channel IN ('email', 'sms') ON CONFLICT DO NOTHING",
+        " WHERE b.channel IN ('email', 'sms') AND NOT EXISTS (SELECT 1 FROM suppression s WHERE s.channel = b.channel"
+        " AND s.address = CASE b.channel WHEN 'email' THEN r.email ELSE r.phone END"
+        " AND s.removed_at > x.heard_at AND s.removed_at <= :now)"
+        " ON CONFLICT DO NOTHING",
         source=source, now=now, rows=tx.pack(proved),
     )  # fmt: skip
 
@@ -221,16 +227,16 @@ def suppress(tx: Tx, broadcast_id: int, no: int, reasons: dict[int, str]) -> Non
 
 def may_send(tx: Tx, claim: Claim, now: int) -> bool:
     """Whether control row and channel gate let this batch go on; both stay locked until the intent commits."""
-    suffix = "" if tx.is_sqlite else " FOR SHARE"
-    gate = tx.one(f"SELECT frozen_at FROM channel_gate WHERE channel = :channel{suffix}", channel=claim.channel)
+    suffix = "" if tx.is_sqlite else " FOR SHARE OF g, control"
     control = tx.one(
-        f"SELECT state, expires_at FROM control WHERE broadcast_id = :b AND channel = :channel{suffix}",
+        "SELECT control.state, control.expires_at, g.frozen_at FROM channel_gate g"
+        " JOIN control ON control.broadcast_id = :b AND control.channel = g.channel"
+        f" WHERE g.channel = :channel AND NOT EXISTS (SELECT 1 FROM meta WHERE name = 'hold' AND value <> ''){suffix}",
         b=claim.broadcast_id, channel=claim.channel,
     )  # fmt: skip
-    held = tx.scalar("SELECT value FROM meta WHERE name = 'hold'")
-    if gate is None or control is None or held:
+    if control is None or control.frozen_at is not None:
         return False
-    return gate.frozen_at is None and control.state == "released" and control.expires_at > now
+    return bool(control.state == "released" and control.expires_at > now)
 
 
 def attempt_ids(tx: Tx, count: int) -> list[int]:
@@ -240,6 +246,12 @@ def attempt_ids(tx: Tx, count: int) -> list[int]:
         return list(range(last - count + 1, last + 1))
     found = tx.all("SELECT nextval('attempt_serial') FROM generate_series(1, :n)", n=count)
     return sorted(row[0] for row in found)
+
+
+_INTENT = {
+    "broadcast_id": "int", "no": "int", "account": "text", "fence": "int", "started_at": "int",
+    "id": "int", "first_seq": "int", "last_seq": "int", "size": "int", "part": "int",
+}  # fmt: skip
 
 
 def intend(tx: Tx, claim: Claim, account: str, requests: Sequence[Request], now: int, lease_until: int) -> bool:
@@ -252,25 +264,9 @@ def intend(tx: Tx, claim: Claim, account: str, requests: Sequence[Request], now:
     )  # fmt: skip
     if not ours:
         return False
-    tx.insert(
-        "attempt",
-        ("broadcast_id", "no", "id", "first_seq", "last_seq", "size", "part", "account", "fence", "started_at"),
-        [
-            (
-                claim.broadcast_id,
-                claim.no,
-                r.attempt_id,
-                r.first_seq,
-                r.last_seq,
-                r.size,
-                r.part,
-                account,
-                claim.fence,
-                now,
-            )
-            for r in requests
-        ],
-    )
+    same = claim.broadcast_id, claim.no, account, claim.fence, now
+    rows = [(*same, r.attempt_id, r.first_seq, r.last_seq, r.size, r.part) for r in requests]
+    tx.insert_few("attempt", _INTENT, rows)
     changed = tx.change_by(
         "UPDATE delivery SET state = 3, tries = tries + 1, attempt_id = r.id {r}"
         f" WHERE {_within(requests)} AND state = 0",
@@ -287,7 +283,9 @@ def record(
     tx: Tx, broadcast_id: int, no: int, findings: Sequence[Finding], closings: Sequence[Closing], now: int
 ) -> int:
     """Write what calls came to; how many deliveries it moved. A row that has since been lifted by proof stays."""
-    lock_batches(tx, broadcast_id, [no])
+    counted = _shift(tx, broadcast_id, no, findings)  # it also locks the batch, before its deliveries
+    if not counted:
+        lock_batches(tx, broadcast_id, [no])
     changed = _move(tx, broadcast_id, findings, "delivery.state = 3")
     tx.change_by(
         "UPDATE attempt SET finished_at = :now, outcome = r.word, accepted = r.n, provider_message_id = r.pmid,"
@@ -298,8 +296,7 @@ def record(
         b=broadcast_id,
         no=no,
     )
-    if changed == sum(f.size for f in findings):
-        _shift(tx, broadcast_id, no, findings)
+    if counted and changed == sum(f.size for f in findings):
         return changed
     # Somebody else has moved some of them: a truth that comes late still lifts what a broken lease made unknown.
     changed += _move(tx, broadcast_id, findings, "delivery.state = 4 AND r.state <> 4")
@@ -327,19 +324,18 @@ def _within(runs: Sequence[Request] | Sequence[Finding]) -> str:
     return f"broadcast_id = :b AND seq BETWEEN :first AND :last AND {rows}"
 
 
-def _shift(tx: Tx, broadcast_id: int, no: int, findings: Sequence[Finding]) -> None:
+def _shift(tx: Tx, broadcast_id: int, no: int, findings: Sequence[Finding]) -> bool:
+    """Move the batch's counters by these findings; False: they do not say that so many are under way."""
     moved = dict.fromkeys(STATES, 0)
     for one in findings:
         moved[one.state] += one.size
     pairs = ", ".join(f"{state.name.lower()} = {state.name.lower()} + :{state.name.lower()}" for state in _REACHED)
-    still = tx.scalar("SELECT sending FROM batch WHERE broadcast_id = :b AND no = :no", b=broadcast_id, no=no)
-    total = sum(moved.values())
-    if still is None or still < total:
-        recount(tx, broadcast_id, no, no)
-        return
-    tx.change(
-        f"UPDATE batch SET sending = sending - :total, {pairs} WHERE broadcast_id = :b AND no = :no",
-        total=total, b=broadcast_id, no=no, **{state.name.lower(): moved[state] for state in _REACHED},
+    return bool(
+        tx.change(
+            f"UPDATE batch SET sending = sending - :total, {pairs}"
+            " WHERE broadcast_id = :b AND no = :no AND sending >= :total",
+            total=sum(moved.values()), b=broadcast_id, no=no, **{s.name.lower(): moved[s] for s in _REACHED},
+        )
     )  # fmt: skip
 
 

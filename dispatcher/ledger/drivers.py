@@ -8,6 +8,7 @@ once) and every commit reaches the disk. WAL is used only where the linked libra
 import hashlib
 import re
 import sqlite3
+import time
 from functools import cached_property, lru_cache
 from types import ModuleType
 from typing import Any, Protocol
@@ -16,6 +17,17 @@ from urllib.parse import urlsplit
 from dispatcher.errors import ConfigurationError
 
 BUSY_MS = 30_000
+_PRAGMAS = (
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    "temp_store = MEMORY",
+    "cache_size = -65536",
+    "wal_autocheckpoint = 8000",  # pages, 32 MB: a page that many commits change is carried over once
+)
+_NAP_SECONDS = 0.0005
+"""Between two looks whether SQLite's one writer is done. SQLite itself naps up to 100 ms, while nobody writes."""
+_BUSY = 5
+"""SQLITE_BUSY; extended codes keep it in their low byte."""
 _STATEMENTS = 512
 """Prepared statements that a SQLite connection keeps; there are some 300 in the whole program."""
 
@@ -91,14 +103,33 @@ class SQLite:
         )
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         connection.execute(f"PRAGMA journal_mode = {journal_mode()}")
-        for pragma in ("synchronous = FULL", "foreign_keys = ON", "temp_store = MEMORY", "cache_size = -65536"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
         connection.create_function("sha256_hex", 1, _sha256_hex, deterministic=True)
         return connection
 
     def begin(self, connection: Any, *, writing: bool) -> None:
         """A writer takes its turn now, not at its first change."""
-        connection.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+        if not writing:
+            connection.execute("BEGIN")
+            return
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            self._take_turn(connection)
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+
+    def _take_turn(self, connection: Any) -> None:
+        until = time.monotonic() + BUSY_MS / 1000
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except self.module.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != _BUSY or time.monotonic() >= until:
+                    raise
+                time.sleep(_NAP_SECONDS)
+            else:
+                return
 
     def commit(self, connection: Any) -> None:
         """A statement that failed undid itself alone; where the disk was full or broken, perhaps the whole."""

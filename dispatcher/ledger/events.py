@@ -162,21 +162,26 @@ def keep(tx: Tx, reports: Sequence[Report]) -> None:
 
 def fold(tx: Tx, broadcast_id: int, proofs: Mapping[int, tuple[DeliveryState, str | None]]) -> int:
     """Lift deliveries to what events prove, never lower them; how many rose. `proofs` by seq."""
-    rows = [(seq, int(state), reason) for seq, (state, reason) in sorted(proofs.items())]
-    claims.lock_batches(tx, broadcast_id, sorted({seq // BATCH for seq in proofs}))
-    moved = _lift_alike(tx, broadcast_id, rows) if tx.is_sqlite else _lift_all(tx, broadcast_id, rows)
+    if tx.is_sqlite:
+        moved = _lift_alike(tx, broadcast_id, proofs)
+    else:
+        claims.lock_batches(tx, broadcast_id, sorted({seq // BATCH for seq in proofs}))
+        rows = [(seq, int(state), reason) for seq, (state, reason) in sorted(proofs.items())]
+        moved = _lift_all(tx, broadcast_id, rows)
     _shift(tx, broadcast_id, moved)
     return sum(row.n for row in moved)
 
 
-def _lift_alike(tx: Tx, broadcast_id: int, rows: Sequence[tuple[int, int, str | None]]) -> Sequence[Row[Any]]:
+def _lift_alike(
+    tx: Tx, broadcast_id: int, proofs: Mapping[int, tuple[DeliveryState, str | None]]
+) -> Sequence[Row[Any]]:
     """SQLite: those of which the same is proved together; count what will move, then move it."""
-    alike: dict[tuple[int, str | None], list[int]] = {}
-    for seq, state, reason in rows:
-        alike.setdefault((state, reason), []).append(seq)
+    alike: dict[tuple[DeliveryState, str | None], list[int]] = {}
+    for seq, proof in proofs.items():
+        alike.setdefault(proof, []).append(seq)
     moved: list[Row[Any]] = []
     for (state, reason), seqs in alike.items():
-        moved += _lift(tx, broadcast_id, state, reason, f"[{','.join(map(str, seqs))}]")
+        moved += _lift(tx, broadcast_id, int(state), reason, f"[{','.join(map(str, sorted(seqs)))}]")
     return moved
 
 

@@ -150,7 +150,7 @@ def expand_accounts(
 
 def batch_hash(rows: Iterable[tuple[int, int, str, str]]) -> str:
     """Digest of a batch's (seq, rid, address, fields), in order of seq: equal to the SQL in `_hashes`."""
-    text = "".join(f"{seq}{FIELD}{rid}{FIELD}{address}{FIELD}{fields}{RECORD}" for seq, rid, address, fields in rows)
+    text = "".join([f"{seq}{FIELD}{rid}{FIELD}{address}{FIELD}{fields}{RECORD}" for seq, rid, address, fields in rows])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -5,7 +5,7 @@ as the event that was lost, so an event that comes after all changes nothing.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from dispatcher.ledger import asking
@@ -32,7 +32,7 @@ def due_channels(ctx: Context) -> set[str]:
     return {str(channel) for channel in Channel if _can_tell(ctx, channel) and _is_due(ctx, channel)}
 
 
-async def ask(ctx: Context, channel: Channel) -> int:
+async def ask(ctx: Context, channel: Channel, stopping: Callable[[], bool] = lambda: False) -> int:
     """Ask after up to ROWS silent deliveries for each age, if it is time and nobody else does; how many were."""
     if not _can_tell(ctx, channel) or not _take_turn(ctx, channel):
         return 0
@@ -40,7 +40,7 @@ async def ask(ctx: Context, channel: Channel) -> int:
     for step in ctx.settings.dispatch.ask_after_seconds:
         with ctx.ledger.read() as tx:
             rows = asking.silent(tx, channel, step, to_ms(ctx.clock.now()), ROWS)
-        answered = await _ask_all(ctx, channel, step, rows)
+        answered = await _ask_all(ctx, channel, step, rows, stopping)
         done += answered
         full = full or answered == ROWS
     if not full:
@@ -76,9 +76,13 @@ def _take_turn(ctx: Context, channel: Channel) -> bool:
     return True
 
 
-async def _ask_all(ctx: Context, channel: Channel, step: int, rows: Sequence[Row[Any]]) -> int:
+async def _ask_all(
+    ctx: Context, channel: Channel, step: int, rows: Sequence[Row[Any]], stopping: Callable[[], bool]
+) -> int:
     """Ask in order, some at a time; stops where the vendor did not answer. How many were dealt with."""
     for start in range(0, len(rows), AT_ONCE):
+        if stopping():
+            return start
         some = rows[start : start + AT_ONCE]
         found = await asyncio.gather(*(_fate(ctx, channel, row) for row in some))
         answered = next((n for n, told in enumerate(found) if told is None), len(some))

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from dispatcher.ledger import accounts as account_rows
@@ -19,8 +20,15 @@ from dispatcher.policy.retry import wait_seconds
 from dispatcher.services import asking, codes, hold, measuring, reconciling, routing, tampering, unsubscribes
 from dispatcher.services.context import Account, Context
 from dispatcher.services.envelopes import Sealer
-from dispatcher.services.handover import LANES, Work, cut, hand_over
+from dispatcher.services.handover import hand_over
 from dispatcher.services.routing import Choice
+from dispatcher.services.work import Work, cut
+
+LANES = 2
+"""Batches worked on at once, so that the last calls of one overlap the first of the next."""
+
+_BOUND = attrgetter("seq", "rid", "address", "fields")
+"""What approval binds of a row."""
 
 log = get(__name__)
 
@@ -32,6 +40,15 @@ class Drained:
     batches: int
     deliveries: int
     more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A batch that was worked on, and when it is due again (ms), after how many tries."""
+
+    claim: Claim
+    due_at: int
+    tries: int
 
 
 async def drain(
@@ -50,8 +67,8 @@ async def drain(
     done = [await _lane(ctx, Channel(channel), halting, fragile=True)]
     done += await _side_by_side([_lane(ctx, Channel(channel), halting, fragile=False) for _ in range(LANES)])
     if not stopping():
-        await reconciling.settle(ctx, Channel(channel))
-        await asking.ask(ctx, Channel(channel))
+        await reconciling.settle(ctx, Channel(channel), stopping)
+        await asking.ask(ctx, Channel(channel), stopping)
     return Drained(sum(b for b, _ in done), sum(d for _, d in done), more=not stopping() and is_due(ctx, channel))
 
 
@@ -79,16 +96,24 @@ def lateness_ms(ctx: Context) -> int:
 async def _lane(ctx: Context, channel: Channel, halting: Callable[[], bool], *, fragile: bool) -> tuple[int, int]:
     """One batch after the other: those over which workers fell, while such a one is the most urgent, or the others."""
     batches = deliveries = 0
+    done: Done | None = None
     while not halting():
-        claim = _claim(ctx, channel, fragile)
+        claim, done = _claim(ctx, channel, fragile, done), None
         if claim is None:
             break
         batches += 1
-        deliveries += await _work_off(ctx, claim, halting)
+        went, done = await _work_off(ctx, claim, halting)
+        deliveries += went
+        if done and fragile:
+            _give_back(ctx, done)
+            done = None
+    if done:
+        _give_back(ctx, done)
     return batches, deliveries
 
 
-def _claim(ctx: Context, channel: Channel, fragile: bool = False) -> Claim | None:
+def _claim(ctx: Context, channel: Channel, fragile: bool = False, done: Done | None = None) -> Claim | None:
+    """The next batch; in the same transaction, after it, the last one is given back."""
     owner = f"{ctx.host}/{os.getpid()}"
     lease = ctx.settings.dispatch.lease_seconds * 1000
     if fragile:
@@ -98,21 +123,22 @@ def _claim(ctx: Context, channel: Channel, fragile: bool = False) -> Claim | Non
                 return None
     with ctx.ledger.write() as tx:
         now = to_ms(ctx.clock.now())
-        return claims.claim(tx, channel, owner, now, now - lateness_ms(ctx), lease, fragile)
+        found = claims.claim(tx, channel, owner, now, now - lateness_ms(ctx), lease, fragile)
+        if done:
+            claims.release(tx, done.claim, done.due_at, done.tries)
+        return found
 
 
-async def _work_off(ctx: Context, claim: Claim, halting: Callable[[], bool]) -> int:
+async def _work_off(ctx: Context, claim: Claim, halting: Callable[[], bool]) -> tuple[int, Done | None]:
+    """Hand over what may go. How many went, and the batch to be given back, or None where it is not ours to give."""
     choice = routing.choose(ctx, claim)
     if choice is None:
-        _give_back(ctx, claim, ctx.settings.dispatch.breaker.open_seconds / 4, claim.tries)
-        return 0
+        return 0, Done(claim, _due(ctx, ctx.settings.dispatch.breaker.open_seconds / 4), claim.tries)
     work = _prepare(ctx, claim, choice)
     if work is None:
-        return 0
+        return 0, None
     await hand_over(ctx, work, halting)
-    if not work.lost:
-        _settle(ctx, work)
-    return work.went
+    return work.went, None if work.lost else _settle(ctx, work)
 
 
 def _prepare(ctx: Context, claim: Claim, choice: Choice) -> Work | None:
@@ -126,7 +152,7 @@ def _prepare(ctx: Context, claim: Claim, choice: Choice) -> Work | None:
         rendition = broadcasts.rendition(tx, claim.rendition_id)
         parts = claims.accepted_parts(tx, claim.broadcast_id, claim.no) if claim.channel is Channel.SOCIAL else {}
         alone = leases.fragile(tx, claim.broadcast_id, claim.no, ctx.settings.dispatch.retry.quarantine_after - 1)
-    found = planning.batch_hash((r.seq, r.rid, r.address, r.fields) for r in rows)
+    found = planning.batch_hash(map(_BOUND, rows))
     if code_rows.hash_with(found, bound) != claim.hash:
         tampering.stop(ctx, claim)
         return None
@@ -136,7 +162,7 @@ def _prepare(ctx: Context, claim: Claim, choice: Choice) -> Work | None:
     # Beside somebody over whom workers may die, others would be lost again and again, and blamed for it.
     one_by_one = claim.careful or choice.probing or any(row.state == 0 and row.seq in alone for row in rows)
     return Work(
-        claim, rendition, account, by_seq, mark, gone, cut(rows, size, alone), _sealer(ctx, claim),
+        claim, rendition, account, by_seq, mark, gone, cut(rows, size, alone), _sealer(ctx, claim), size,
         _units(account, rendition, rows), parts, alone=one_by_one,
         patience=1 if choice.probing else ctx.settings.dispatch.breaker.failures,
     )  # fmt: skip
@@ -162,19 +188,22 @@ def _sealer(ctx: Context, claim: Claim) -> Sealer:
     return Sealer(ctx.ledger_id, claim.broadcast_id, purpose, base, unsubscribes.signer(ctx) if wants else str)
 
 
-def _settle(ctx: Context, work: Work) -> None:
-    """Give the batch back: at once if there is more of it, later if the vendor asked for patience."""
+def _settle(ctx: Context, work: Work) -> Done:
+    """Due at once if there is more of it, later if the vendor asked for patience."""
     if not work.came_back:
-        _give_back(ctx, work.claim, 0.0, 0 if work.went else work.claim.tries)
-        return
+        return Done(work.claim, 0, 0 if work.went else work.claim.tries)
     tries = work.claim.tries + 1
-    _give_back(ctx, work.claim, wait_seconds(ctx.settings.dispatch.retry, tries, work.retry_after), tries)
+    wait = wait_seconds(ctx.settings.dispatch.retry, tries, work.retry_after)
+    return Done(work.claim, _due(ctx, wait), tries)
 
 
-def _give_back(ctx: Context, claim: Claim, wait: float, tries: int) -> None:
-    due = to_ms(ctx.clock.now()) + int(wait * 1000)
+def _due(ctx: Context, wait: float) -> int:
+    return to_ms(ctx.clock.now()) + int(wait * 1000) if wait else 0
+
+
+def _give_back(ctx: Context, done: Done) -> None:
     with ctx.ledger.write() as tx:
-        claims.release(tx, claim, due if wait else 0, tries)
+        claims.release(tx, done.claim, done.due_at, done.tries)
 
 
 def ensure_accounts(ctx: Context) -> None:

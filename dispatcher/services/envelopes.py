@@ -41,10 +41,10 @@ class Sealer:
         self, rows: Sequence[Row[Any]], part: int, in_reply_to: str | None, copies: Sequence[int]
     ) -> list[Envelope]:
         """One envelope per row, in order; `copies` are the numbers of their hand-overs."""
-        return [self._one(row, part, in_reply_to, copy) for row, copy in zip(rows, copies, strict=True)]
-
-    def _one(self, row: Row[Any], part: int, in_reply_to: str | None, copy: int) -> Envelope:
-        key = key_of(self.ledger_id, self.broadcast_id, row.seq, part)
-        values = orjson.loads(row.fields) if row.fields else {}
-        link = f"{self.unsubscribe}{self.sign(key)}" if self.unsubscribe else None
-        return Envelope(key, row.address, values, part, in_reply_to, link, copy)
+        keys = [key_of(self.ledger_id, self.broadcast_id, row.seq, part) for row in rows]
+        links = [f"{self.unsubscribe}{self.sign(key)}" if self.unsubscribe else None for key in keys]
+        values = [orjson.loads(row.fields) if row.fields else {} for row in rows]
+        return [
+            Envelope(key, row.address, value, part, in_reply_to, link, copy)
+            for key, row, value, link, copy in zip(keys, rows, values, links, copies, strict=True)
+        ]

@@ -101,7 +101,7 @@ class _Folded:
 
     reports: list[Report] = field(default_factory=list)
     proved: dict[int, _Proved] = field(default_factory=dict)
-    suppressed: list[tuple[int, int, str]] = field(default_factory=list)
+    suppressed: list[tuple[int, int, str, int]] = field(default_factory=list)
     done: list[int] = field(default_factory=list)
     poison: list[tuple[int, str, str]] = field(default_factory=list)
 
@@ -220,7 +220,7 @@ def _add(ctx: Context, account: str, found: Iterable[Event], received_at: int, f
             folded.proved[broadcast_id] = _Proved()
         _prove(event, seq, folded.proved[broadcast_id])
         if event.suppresses:
-            folded.suppressed.append((broadcast_id, seq, event.suppresses))
+            folded.suppressed.append((broadcast_id, seq, event.suppresses, received_at))
 
 
 def _prove(event: Event, seq: int, proved: _Proved) -> None:

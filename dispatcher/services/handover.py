@@ -2,30 +2,25 @@
 
 Between awaits everything is synchronous and short; no transaction is open during a call. What a crash on any line
 means is decided by the last committed row: before the intent nothing was sent, after it the outcome is unknown until
-somebody proves it.
+somebody proves it. What came back and whom the next calls are for are written together, in one transaction.
 """
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from dispatcher.ledger import claims, leases, usage
-from dispatcher.ledger.claims import Claim, Request
-from dispatcher.ledger.engine import LedgerFault, Tx
-from dispatcher.ledger.rows import Row
+from dispatcher.ledger.claims import Request
+from dispatcher.ledger.engine import LedgerFault
 from dispatcher.log import get
 from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.kinds import Channel
 from dispatcher.model.outcome import Misconfigured, NotSent, Outcome, OutcomeUnknown, Rejected, Throttled
-from dispatcher.model.rendition import Envelope, Rendition
-from dispatcher.services import outcomes
-from dispatcher.services.calls import Calls
-from dispatcher.services.context import Account, Context
-from dispatcher.services.envelopes import Sealer
+from dispatcher.model.rendition import Envelope
+from dispatcher.services import intents, outcomes
+from dispatcher.services.context import Context
 from dispatcher.services.outcomes import Finished
+from dispatcher.services.work import Work
 from dispatcher.wire import begin_before
 
 FRESH_SECONDS = 0.5
@@ -44,43 +39,16 @@ FEW = 8
 IDLE_SECONDS = 1.0
 """With nothing to begin and nothing to write, only an answer matters."""
 
-LANES = 2
-"""Batches worked on at once, so that the last calls of one overlap the first of the next."""
-
 log = get(__name__)
 
 
-@dataclass(slots=True)
-class Work:
-    """A batch at hand and what has become of it so far. `patience`: failures in a row after which it is given back."""
+@dataclass(frozen=True, slots=True)
+class _Intent:
+    """Requests of which the ledger knows: each with its seqs, everybody's envelope by seq, and when it was written."""
 
-    claim: Claim
-    rendition: Rendition
-    account: Account
-    rows: dict[int, Row[Any]]
-    mark: int
-    gone: dict[int, str]
-    todo: deque[list[int]]
-    sealer: Sealer
-    units: int = 1
-    parts: dict[int, str] = field(default_factory=dict)
-    again: Counter[int] = field(default_factory=Counter)
-    """Hand-overs of this work beyond the first, by seq: next parts of a thread, halves of a refused request."""
-    finished: list[Finished] = field(default_factory=list)
-    retry_after: float | None = None
-    came_back: int = 0
-    went: int = 0
-    halted: bool = False
-    lost: bool = False
-    alone: bool = False
-    """One call at a time, whatever the account bears: the batch is suspect, or the account is on probation."""
-    patience: int = 5
-    failures: int = 0
-    calls: Calls = field(default_factory=Calls)
-    open: int = 0
-    """Calls begun whose outcome is not written yet: what a kill would leave unknown."""
-    began_at: float = 0.0
-    """When calls of it began last, monotonic."""
+    requests: Sequence[tuple[Request, list[int]]]
+    sealed: dict[int, Envelope]
+    written: float
 
 
 async def hand_over(ctx: Context, work: Work, halting: Callable[[], bool]) -> None:
@@ -95,31 +63,37 @@ async def hand_over(ctx: Context, work: Work, halting: Callable[[], bool]) -> No
 
 async def _work_through(ctx: Context, work: Work, halting: Callable[[], bool]) -> None:
     while True:
-        going = bool(work.todo) and not work.halted and not halting()
+        going = _goes_on(work, halting)
         room = _room(ctx, work) if going else 0
-        if _is_worth_an_intent(ctx, work, room):
-            await _start(ctx, work, room)
-        if work.calls or going:
-            for one in await work.calls.answers(GATHER_SECONDS if going or work.finished else IDLE_SECONDS):
-                _notice(work, one)
-        await _flush(ctx, work, last=not work.calls)
-        if not work.calls and not (work.todo and not work.halted and not halting()):
+        if _is_worth_writing(ctx, work) or _is_worth_an_intent(ctx, work, room):
+            await _turn(ctx, work, room)
+            going = _goes_on(work, halting)
+        if not (work.calls or work.finished or going):
             return
+        for one in await work.calls.answers(GATHER_SECONDS if going or work.finished else IDLE_SECONDS):
+            _notice(ctx, work, one)
+
+
+def _goes_on(work: Work, halting: Callable[[], bool]) -> bool:
+    """Whether a further call of this batch is wanted."""
+    return bool(work.todo) and not work.halted and not halting()
 
 
 def _room(ctx: Context, work: Work) -> int:
     """How many calls may begin now: what others leave of the account's window, which moves with the answers.
 
-    A call takes its place until its outcome is written, so that a kill leaves no more unknown than the window.
+    A call takes its place until its outcome is written, so that a kill leaves no more unknown than the window. Those
+    that came back give theirs to the calls whose intent is written along with them.
     """
     if work.alone:
         return 1 - work.open
-    return ctx.concurrency.room(work.account.name, work.account.settings.in_flight)
+    return ctx.concurrency.room(work.account.name, work.account.settings.in_flight) + len(work.finished)
 
 
 def _group(ctx: Context, work: Work) -> int:
-    """Calls that are worth a transaction."""
-    return max(1, ctx.concurrency.size(work.account.name, work.account.settings.in_flight) // 4)
+    """Calls that are worth a transaction, which costs much the same for one recipient as for a thousand."""
+    share = 2 if work.size == 1 else 4
+    return max(1, ctx.concurrency.size(work.account.name, work.account.settings.in_flight) // share)
 
 
 def _is_worth_an_intent(ctx: Context, work: Work, room: int) -> bool:
@@ -128,43 +102,73 @@ def _is_worth_an_intent(ctx: Context, work: Work, room: int) -> bool:
     return room > 0 and (work.open == 0 or waited or room >= _group(ctx, work))
 
 
-def _notice(work: Work, one: Finished) -> None:
+def _is_worth_writing(ctx: Context, work: Work) -> bool:
+    """Likewise for answers; the last of those under way are written at once."""
+    if not work.finished:
+        return False
+    many = len(work.finished) >= max(FEW, _group(ctx, work))
+    return many or not work.calls or ctx.clock.monotonic() - work.finished[0].at >= GATHER_SECONDS
+
+
+def _notice(ctx: Context, work: Work, one: Finished) -> None:
     """Keep an answer to be written. What makes no further call wise is heeded now, not once it is written.
 
-    An account that fails again and again is left alone at once: each further call could cost another unknown.
+    An account that fails again and again is left alone at once: each further call could cost another unknown. A vendor
+    that throttles and names no time wants fewer calls at once, so the others go on in a smaller window.
     """
     work.finished.append(one)
     if one.stale:
         return
     failed = isinstance(one.outcomes[0], (NotSent, OutcomeUnknown, Misconfigured))
-    work.failures = work.failures + 1 if failed else 0
-    come_back = any(outcome.retryable for outcome in one.outcomes)
-    work.halted = work.halted or come_back or work.failures >= work.patience
-
-
-async def _flush(ctx: Context, work: Work, *, last: bool) -> None:
-    many = max(FEW, _group(ctx, work))
-    if work.finished and (last or len(work.finished) >= many or _oldest(ctx, work) >= GATHER_SECONDS):
-        finished, work.finished = work.finished, []
-        await _write(ctx, work, finished)
-        _close(ctx, work, len(finished))
-        for one in finished:
-            _feel(ctx, work, one)
-            _follow_up(work, one)
-
-
-def _close(ctx: Context, work: Work, calls: int) -> None:
-    work.open -= calls
-    ctx.concurrency.ended(work.account.name, calls)
-
-
-def _feel(ctx: Context, work: Work, one: Finished) -> None:
-    """Let the account's window grow or shrink by this answer; one that failed says nothing about room."""
-    account = work.account
     throttled = isinstance(one.outcomes[0], Throttled)
-    if one.stale or isinstance(one.outcomes[0], (NotSent, OutcomeUnknown, Misconfigured)):
-        return
-    ctx.concurrency.answered(account.name, account.settings.in_flight, throttled=throttled, now=one.at)
+    work.failures = work.failures + 1 if failed else 0
+    work.throttled = work.throttled + 1 if throttled else 0
+    come_back = any(outcome.retryable and outcome != Throttled() for outcome in one.kinds())
+    work.halted = work.halted or come_back or max(work.failures, work.throttled) >= work.patience
+    if not failed:  # one that failed says nothing about room
+        account = work.account
+        ctx.concurrency.answered(account.name, account.settings.in_flight, throttled=throttled, now=one.at)
+
+
+async def _turn(ctx: Context, work: Work, room: int) -> None:
+    """Write what came back and begin what there is room for: tokens first, then one transaction, then the calls."""
+    finished, work.finished = work.finished, []
+    chosen = await intents.affordable(ctx, work, room, patient=not finished) if room > 0 else []
+    intent = _intend(ctx, work, finished, chosen) if chosen else None
+    if finished and intent is None:
+        await _write(ctx, work, finished)
+    _close(ctx, work, len(finished))
+    if intent is not None:
+        _begin(ctx, work, intent)
+    for one in finished:
+        _follow_up(work, one)
+
+
+def _intend(ctx: Context, work: Work, finished: Sequence[Finished], chosen: Sequence[list[int]]) -> _Intent | None:
+    """One transaction for what came back and for whom we call next. None: it was undone, or nobody knows.
+
+    An intent is dated when the ledger let us in, not when we asked: the settle time counts from here, and whoever
+    waited or slept at the door may be past the expiry. `written` is by the monotonic clock, before the commit.
+    """
+    part = len(work.parts) + 1
+    try:
+        sealed = intents.seal(ctx, work, chosen, part)
+        with ctx.ledger.write() as tx:
+            now = to_ms(ctx.clock.now())
+            outcomes.record(ctx, tx, work.claim, work.account, finished, now)
+            requests = intents.write(ctx, tx, work, chosen, part, now)
+            written = ctx.clock.monotonic()
+    except intents.LeaseLost:
+        work.halted = True
+        return None
+    except LedgerFault as error:
+        # Whether it was committed is not known: the lease runs out, and what it named becomes unknown.
+        if not error.transient:
+            raise
+        log.warning("intent_without_ledger", error=type(error.orig).__name__)
+        work.halted = work.lost = True
+        return None
+    return _Intent(requests, sealed, written)
 
 
 async def _write(ctx: Context, work: Work, finished: Sequence[Finished]) -> None:
@@ -182,8 +186,19 @@ async def _write(ctx: Context, work: Work, finished: Sequence[Finished]) -> None
             return
 
 
-def _oldest(ctx: Context, work: Work) -> float:
-    return ctx.clock.monotonic() - work.finished[0].at
+def _close(ctx: Context, work: Work, calls: int) -> None:
+    work.open -= calls
+    ctx.concurrency.ended(work.account.name, calls)
+
+
+def _begin(ctx: Context, work: Work, intent: _Intent) -> None:
+    latest = min(intent.written + COMMIT_SECONDS, ctx.clock.monotonic() + FRESH_SECONDS)
+    expires = from_ms(work.claim.expires_at)
+    work.began_at = ctx.clock.monotonic()
+    work.open += len(intent.requests)
+    ctx.concurrency.begun(work.account.name, len(intent.requests))
+    for request, seqs in intent.requests:
+        work.calls.begin(_call(ctx, work, request, seqs, [intent.sealed[seq] for seq in seqs], expires, latest))
 
 
 def _follow_up(work: Work, one: Finished) -> None:
@@ -191,7 +206,7 @@ def _follow_up(work: Work, one: Finished) -> None:
     sample = one.outcomes[0]
     if one.stale:
         return
-    if len(one.seqs) > 1 and all(isinstance(o, Rejected) and o.isolate for o in one.outcomes):
+    if len(one.seqs) > 1 and all(isinstance(o, Rejected) and o.isolate for o in one.kinds()):
         half = len(one.seqs) // 2
         work.again.update(one.seqs)
         work.todo.extendleft((list(one.seqs[half:]), list(one.seqs[:half])))
@@ -201,142 +216,12 @@ def _follow_up(work: Work, one: Finished) -> None:
         work.todo.append(list(one.seqs))
         work.again.update(one.seqs)
         return
-    back = sum(1 for outcome in one.outcomes if outcome.retryable)
+    again = any(outcome.retryable for outcome in one.kinds())
+    back = sum(outcome.retryable for outcome in one.outcomes) if again else 0
     work.came_back += back
     work.went += len(one.outcomes) - back
-    waits = [o.retry_after for o in one.outcomes if getattr(o, "retry_after", None)]  # type: ignore[attr-defined]
+    waits = [o.retry_after for o in one.kinds() if isinstance(o, Throttled) and o.retry_after]
     work.retry_after = max([work.retry_after or 0.0, *waits]) or None
-
-
-async def _start(ctx: Context, work: Work, room: int) -> None:
-    """Begin as many requests as there is room for: tokens first, then one intent for all of them, then the calls."""
-    chosen = await _affordable(ctx, work, room)
-    if not chosen:
-        return
-    try:
-        part = len(work.parts) + 1
-        sealed = _seal(ctx, work, chosen, part)
-        intended, written = _intend(ctx, work, chosen, part)
-    except LeaseLost:
-        work.halted = True
-        return
-    except LedgerFault as error:
-        # Whether it was committed is not known: the lease runs out, and what it named becomes unknown.
-        if not error.transient:
-            raise
-        log.warning("intent_without_ledger", error=type(error.orig).__name__)
-        work.halted = work.lost = True
-        return
-    latest = min(written + COMMIT_SECONDS, ctx.clock.monotonic() + FRESH_SECONDS)
-    expires = from_ms(work.claim.expires_at)
-    work.began_at = ctx.clock.monotonic()
-    work.open += len(intended)
-    ctx.concurrency.begun(work.account.name, len(intended))
-    for request, seqs in intended:
-        work.calls.begin(_call(ctx, work, request, seqs, [sealed[seq] for seq in seqs], expires, latest))
-
-
-def _seal(ctx: Context, work: Work, chosen: Sequence[list[int]], part: int) -> dict[int, Envelope]:
-    """Envelopes before the intent, so that a crash over one of them leaves nobody unknown."""
-    seqs = [seq for some in chosen for seq in some]
-    if work.claim.careful:
-        with ctx.ledger.write() as tx:
-            if not leases.suspect(tx, work.claim, seqs[0]):
-                raise LeaseLost
-    rows = [work.rows[seq] for seq in seqs]
-    copies = [row.tries + work.again[row.seq] + 1 for row in rows]
-    envelopes = work.sealer.seal(rows, part, work.parts.get(part - 1), copies)
-    return dict(zip(seqs, envelopes, strict=True))
-
-
-async def _affordable(ctx: Context, work: Work, room: int) -> list[list[int]]:
-    """The next requests that the account's rate allows; sleeps once, shortly, if it allows none yet."""
-    chosen: list[list[int]] = []
-    rate = work.account.settings.per_second
-    left = _left_today(ctx, work)
-    while work.todo and len(chosen) < room and left > 0:
-        grant = ctx.limits.take(work.account.name, min(left, len(work.todo[0])), rate)
-        if grant.tokens == 0:
-            if not chosen:
-                await asyncio.sleep(min(grant.wait, 0.2))
-            break
-        seqs = work.todo.popleft()
-        if grant.tokens < len(seqs):
-            work.todo.appendleft(seqs[grant.tokens :])
-        chosen.append(seqs[: grant.tokens])
-        left -= grant.tokens
-    if not chosen and left <= 0:
-        work.halted, work.came_back = True, 1
-        work.retry_after = usage.seconds_left(to_ms(ctx.clock.now()))
-    return chosen
-
-
-def _left_today(ctx: Context, work: Work) -> int:
-    """Recipients that the account's caps still allow; a guess that the intent makes sure of."""
-    settings = work.account.settings
-    if not (settings.per_day or settings.spend_cap):
-        return len(work.rows)
-    with ctx.ledger.read() as tx:
-        recipients, spent = usage.today(tx, work.account.name, to_ms(ctx.clock.now()))
-    by_day = settings.per_day - recipients if settings.per_day else len(work.rows)
-    price = settings.unit_cost * work.units
-    by_money = int((settings.spend_cap - spent) / price + 1e-9) if settings.spend_cap and price else len(work.rows)
-    return max(0, min(by_day, by_money))
-
-
-def _intend(
-    ctx: Context, work: Work, chosen: Sequence[list[int]], part: int
-) -> tuple[list[tuple[Request, list[int]]], float]:
-    """The intent transaction: under the locked control row, take out who has opted out, then write whom we call.
-
-    Also when it was written, by the monotonic clock, before the commit. It is dated when the ledger let us in, not
-    when we asked: the settle time counts from here, and whoever waited or slept at the door may be past the expiry.
-    """
-    with ctx.ledger.write() as tx:
-        now = to_ms(ctx.clock.now())
-        if not claims.may_send(tx, work.claim, now):
-            work.halted = True
-            return [], 0.0
-        kept = _without_suppressed(tx, work, chosen)
-        if not _within_caps(tx, work, kept, now):
-            work.halted, work.came_back, work.retry_after = True, 1, usage.seconds_left(now)
-            return [], 0.0
-        ids = claims.attempt_ids(tx, len(kept))
-        requests = [Request(i, seqs[0], seqs[-1], len(seqs), part) for i, seqs in zip(ids, kept, strict=True)]
-        lease = now + ctx.settings.dispatch.lease_seconds * 1000
-        if requests and not claims.intend(tx, work.claim, work.account.name, requests, now, lease):
-            raise LeaseLost
-        written = ctx.clock.monotonic()
-    return list(zip(requests, kept, strict=True)), written
-
-
-def _within_caps(tx: Tx, work: Work, kept: Sequence[list[int]], now: int) -> bool:
-    """Count these recipients against the account's caps of today. Money is reckoned by the longest this text can be."""
-    settings = work.account.settings
-    if not kept or not (settings.per_day or settings.spend_cap):
-        return True
-    recipients = sum(map(len, kept))
-    cost = recipients * settings.unit_cost * work.units
-    return usage.take(tx, work.account.name, now, recipients, cost, settings.per_day, settings.spend_cap)
-
-
-class LeaseLost(Exception):
-    """The batch went to somebody else, or its rows are not as we read them; nothing was written or sent."""
-
-
-def _without_suppressed(tx: Tx, work: Work, chosen: Sequence[list[int]]) -> list[list[int]]:
-    claim = work.claim
-    news = claims.suppressed_since(tx, claim.channel, claim.scope, work.mark)
-    if not (work.gone or news):
-        return list(chosen)
-    asked = [seq for seqs in chosen for seq in seqs]
-    reasons = {seq: work.gone[seq] for seq in asked if seq in work.gone}
-    reasons |= {seq: news[work.rows[seq].address] for seq in asked if work.rows[seq].address in news}
-    if not reasons:
-        return list(chosen)
-    claims.suppress(tx, claim.broadcast_id, claim.no, reasons)
-    left = ([seq for seq in seqs if seq not in reasons] for seqs in chosen)
-    return [seqs for seqs in left if seqs]
 
 
 async def _call(
@@ -373,15 +258,3 @@ async def _within_deadline(work: Work, envelopes: Sequence[Envelope], expires_at
     if len(found) != len(envelopes):
         return [OutcomeUnknown("the adapter did not answer for everyone")] * len(envelopes)
     return found
-
-
-def cut(rows: Sequence[Row[Any]], size: int, alone: Set[int] = frozenset()) -> deque[list[int]]:
-    """Waiting deliveries of a batch as requests of up to `size`, in order; those in `alone` each by itself."""
-    requests: deque[list[int]] = deque()
-    for seq in (row.seq for row in rows if row.state == 0):
-        last = requests[-1] if requests else []
-        if not last or len(last) >= size or seq in alone or last[-1] in alone:
-            requests.append([seq])
-        else:
-            last.append(seq)
-    return requests

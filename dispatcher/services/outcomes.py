@@ -1,6 +1,6 @@
 """Writes what calls came to, in one transaction: deliveries, attempts, counters, suppressions, the account's health."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -24,13 +24,23 @@ class Finished:
     next_part: bool = False
     stale: bool = False
 
+    def kinds(self) -> Collection[Outcome]:
+        """The outcomes, each once: a whole request mostly has one."""
+        return {id(outcome): outcome for outcome in self.outcomes}.values()
+
 
 def write(ctx: Context, claim: Claim, account: Account, finished: Sequence[Finished]) -> None:
-    """Everything that these calls prove, at once."""
+    """Everything that these calls prove, at once, in a transaction of its own."""
     now = to_ms(ctx.clock.now())
-    findings = [finding for one in finished for finding in _findings(one)]
-    closings = [_closing(one) for one in finished]
     with ctx.ledger.write() as tx:
+        record(ctx, tx, claim, account, finished, now)
+
+
+def record(ctx: Context, tx: Tx, claim: Claim, account: Account, finished: Sequence[Finished], now: int) -> None:
+    """The same within a transaction; `now` in ms."""
+    if finished:
+        findings = [finding for one in finished for finding in _findings(one)]
+        closings = [_closing(one) for one in finished]
         claims.record(tx, claim.broadcast_id, claim.no, findings, closings, now)
         _suppress(tx, claim, finished, now)
         _judge(ctx, tx, account, finished, now)
@@ -67,6 +77,9 @@ def _findings(one: Finished) -> Iterator[Finding]:
 
 def _runs(one: Finished) -> Iterator[tuple[DeliveryState, str | None, list[int]]]:
     """Neighbours that share one answer are judged once."""
+    if len(one.kinds()) == 1:
+        yield state_after(one.outcomes[0], more_parts=one.next_part), _reason(one.outcomes[0]), list(one.seqs)
+        return
     for _, run in groupby(zip(one.seqs, one.outcomes, strict=True), key=lambda pair: id(pair[1])):
         pairs = list(run)
         outcome = pairs[0][1]
@@ -74,26 +87,24 @@ def _runs(one: Finished) -> Iterator[tuple[DeliveryState, str | None, list[int]]
 
 
 def _closing(one: Finished) -> Closing:
-    accepted = [o for o in one.outcomes if isinstance(o, Accepted)]
-    worst = accepted[0] if accepted else one.outcomes[0]
-    return Closing(
-        one.request.attempt_id,
-        worst.word,
-        len(accepted),
-        accepted[0].provider_message_id if accepted else None,
-        None if accepted else _reason(worst),
-    )
+    accepted = next((o for o in one.kinds() if isinstance(o, Accepted)), None)
+    if accepted is None:
+        worst = one.outcomes[0]
+        return Closing(one.request.attempt_id, worst.word, 0, None, _reason(worst))
+    many = sum(isinstance(o, Accepted) for o in one.outcomes)
+    return Closing(one.request.attempt_id, accepted.word, many, accepted.provider_message_id, None)
 
 
 def _suppress(tx: Tx, claim: Claim, finished: Sequence[Finished], now: int) -> None:
     proved = [
-        (seq, outcome.suppresses)
+        (claim.broadcast_id, seq, outcome.suppresses, now)
         for one in finished
+        if any(isinstance(kind, Rejected) and kind.suppresses for kind in one.kinds())
         for seq, outcome in zip(one.seqs, one.outcomes, strict=True)
         if isinstance(outcome, Rejected) and outcome.suppresses
     ]
     if proved:
-        claims.suppress_addresses(tx, [(claim.broadcast_id, *row) for row in proved], "provider answer", now)
+        claims.suppress_addresses(tx, proved, "provider answer", now)
 
 
 def _judge(ctx: Context, tx: Tx, account: Account, finished: Sequence[Finished], now: int) -> None:

@@ -6,7 +6,7 @@ listed; at least once sends it again and says so.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from dispatcher.ledger import anomalies, broadcasts, claims, copies, sweeps
@@ -38,8 +38,8 @@ def due_channels(ctx: Context) -> set[str]:
     return {str(channel) for channel in Channel if _due(ctx, channel, 1)}
 
 
-async def settle(ctx: Context, channel: Channel) -> int:
-    """Ask about, or decide, up to ROWS unknown deliveries of a channel; how many were dealt with.
+async def settle(ctx: Context, channel: Channel, stopping: Callable[[], bool] = lambda: False) -> int:
+    """Ask about, or decide, up to ROWS unknown deliveries of a channel, or until `stopping`; how many were dealt with.
 
     Some at a time. Of whom the vendor cannot say now, which is not the same as having no trace, it is asked again
     later, and they hold up nobody else; a vendor that answers about none of them is left alone.
@@ -47,6 +47,8 @@ async def settle(ctx: Context, channel: Channel) -> int:
     clockwatch.look(ctx)
     rows, done = _due(ctx, channel, ROWS), 0
     for start in range(0, len(rows), AT_ONCE):
+        if stopping():
+            break
         some = rows[start : start + AT_ONCE]
         answers = await asyncio.gather(*(look_up(ctx, channel, row) for row in some))
         told = [(row, answer) for row, answer in zip(some, answers, strict=True) if _says(ctx, channel, row, answer)]

@@ -42,7 +42,8 @@ def accept(ctx: Context, token: str) -> None:
         raise NotFound("This link does not belong to a message of ours.")
     _, broadcast_id, seq = delivery
     with ctx.ledger.write() as tx:
-        claims.suppress_addresses(tx, [(broadcast_id, seq, "unsubscribed")], "one click", to_ms(ctx.clock.now()))
+        now = to_ms(ctx.clock.now())
+        claims.suppress_addresses(tx, [(broadcast_id, seq, "unsubscribed", now)], "one click", now)
     _log.info("unsubscribed", broadcast=broadcast_id)
 
 

@@ -16,7 +16,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 COPIED = ("dispatcher", "workers", "tests", "templates", "config", "pyproject.toml")
 CLAIMS, LEASES, SWEEPS = (f"dispatcher/ledger/{name}.py" for name in ("claims", "leases", "sweeps"))
-HANDOVER, OUTCOMES, SETTLE = (f"dispatcher/services/{name}.py" for name in ("handover", "outcomes", "reconciling"))
+HANDOVER, INTENTS, OUTCOMES, SETTLE, WORK = (
+    f"dispatcher/services/{name}.py" for name in ("handover", "intents", "outcomes", "reconciling", "work")
+)
 SIMULATION = "simulation"
 FREEZES, COPIES = "tests/faults/test_freezes.py", "tests/faults/test_copies.py -k late_failure"
 EVENTS = "tests/services/test_events.py"
@@ -69,9 +71,14 @@ MUTANTS = (
     ),
     Mutant(
         "an intent is dated when it is asked for",
-        ((HANDOVER, "    with ctx.ledger.write() as tx:\n        now = to_ms(ctx.clock.now())\n",
-          "    now = to_ms(ctx.clock.now())\n    with ctx.ledger.write() as tx:\n"),),
+        ((HANDOVER, "        with ctx.ledger.write() as tx:\n            now = to_ms(ctx.clock.now())\n",
+          "        now = to_ms(ctx.clock.now())\n        with ctx.ledger.write() as tx:\n"),),
         kills=f"{FREEZES} -k let_it_in",
+    ),
+    Mutant(
+        "answers share the fate of the intent beside them",
+        ((HANDOVER, "    if finished and intent is None:", "    if finished and not chosen:"),),
+        kills="tests/faults/test_turns.py",
     ),
     Mutant(
         "a server's error is tried again",
@@ -86,10 +93,11 @@ MUTANTS = (
     Mutant(
         "the intent is written after the call",
         (
-            (HANDOVER, "if requests and not claims.intend(tx, work.claim, work.account.name, requests, now, lease):\n"
-             "            raise LeaseLost", "work.late = lease"),
-            (HANDOVER, "    lost: bool = False\n", "    lost: bool = False\n    late: int = 0\n"),
-            (HANDOVER, '    posts = work.rendition.posts if', "    with ctx.ledger.write() as tx:\n"
+            (INTENTS, "if requests and not claims.intend(tx, work.claim, work.account.name, requests, now, lease):\n"
+             "        raise LeaseLost", "work.late = lease"),
+            (WORK, "    lost: bool = False\n", "    lost: bool = False\n    late: int = 0\n"),
+            (HANDOVER, '    posts = work.rendition.posts if', "    from dispatcher.ledger import claims\n"
+             "    with ctx.ledger.write() as tx:\n"
              "        claims.intend(tx, work.claim, work.account.name, [request], to_ms(ctx.clock.now()), work.late)\n"
              "    posts = work.rendition.posts if"),
         ),
@@ -116,7 +124,7 @@ MUTANTS = (
     ),
     Mutant(
         "events are kept twice",
-        (("dispatcher/ledger/engine.py", ' ON CONFLICT DO NOTHING", rows)', '", rows)'),),
+        (("dispatcher/ledger/engine.py", 'conflict=" ON CONFLICT DO NOTHING"', 'conflict=""'),),
         kills=f"{EVENTS} -k kept_once",
     ),
     Mutant(
@@ -153,7 +161,7 @@ MUTANTS = (
     ),
     Mutant(
         "opt-outs after approval are not looked at",
-        ((HANDOVER, "    kept = _without_suppressed(tx, work, chosen)", "    kept = list(chosen)"),),
+        ((INTENTS, "    kept = _without_suppressed(tx, work, chosen)", "    kept = list(chosen)"),),
         kills="tests/services/test_dispatch.py -k opts_out",
     ),
     Mutant(

@@ -67,7 +67,7 @@ def _everything(tmp_path, url, batches):
     told["misfits"] = reader.run(lambda tx: events.misfits(tx, made, [seq for seq, _ in proofs]))[1]
     reports = [Report(bytes([i]) * 16, "text", made, first + i, "delivered", now, now, None) for i in range(25)]
     told["kept"] = reader.run(lambda tx: events.keep(tx, reports))[1]
-    proved = [(made, first + i, "hard bounce") for i in range(5)]
+    proved = [(made, first + i, "hard bounce", now) for i in range(5)]
     told["suppress"] = reader.run(lambda tx: claims.suppress_addresses(tx, proved, "test", now))[1]
     world.ctx.ledger.close()
     return told

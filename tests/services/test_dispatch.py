@@ -74,19 +74,6 @@ def test_two_requests_refused_whole_at_the_same_time_cost_only_the_bad_recipient
     assert len(vendor.calls) < 80
 
 
-def test_throttled_waits_as_long_as_the_vendor_asks(world):
-    vendor, made = _email(world, 50)
-    vendor.script.append(Throttled(30.0))
-    world.drain("email")
-    assert world.sums(made, "email") == {"planned": 50, "waiting": 50}
-    world.clock.pass_by(29)
-    world.drain("email")
-    assert len(vendor.calls) == 1
-    world.clock.pass_by(5)
-    world.drain("email")
-    assert world.sums(made, "email") == {"planned": 50, "accepted": 50}
-
-
 def test_a_lost_answer_is_unknown_and_never_sent_again(world):
     vendor, made = _email(world, 300)
     vendor.script.append(UNKNOWN)
@@ -123,7 +110,7 @@ def test_the_vendors_word_settles_the_unknown(world):
 def test_who_opts_out_after_approval_is_left_out(world):
     vendor, made = _email(world, 500)
     with world.ctx.ledger.write() as tx:
-        claims.suppress_addresses(tx, [(made, 3, "opt_out"), (made, 250, "opt_out")], "test", 1)
+        claims.suppress_addresses(tx, [(made, 3, "opt_out", 1), (made, 250, "opt_out", 1)], "test", 1)
     world.drain("email")
     assert world.sums(made, "email") == {"planned": 500, "suppressed": 2, "accepted": 498}
     assert not {"p4@example.com", "p251@example.com"} & {address for address, _ in vendor.told}
@@ -134,7 +121,7 @@ def test_who_opts_out_while_a_batch_is_under_way_is_left_out(world):
 
     def opt_out_meanwhile(envelopes):
         with world.ctx.ledger.write() as tx:
-            claims.suppress_addresses(tx, [(made, 599, "opt_out")], "test", 1)
+            claims.suppress_addresses(tx, [(made, 599, "opt_out", 1)], "test", 1)
         return [Accepted("m")] * len(envelopes)
 
     world.ctx.accounts["mail"].settings.in_flight = 2
@@ -357,24 +344,6 @@ def test_a_mended_account_gets_its_work_back_by_steps(world):
         assert tx.one("SELECT state, weight FROM account WHERE name = 'mail'") == ("open", 10)
     assert other.told == []
     assert world.sums(made, "email") == {"planned": 10, "accepted": 10}
-
-
-def test_the_window_halves_when_throttled_and_grows_again(world):
-    windows = world.ctx.concurrency
-    assert windows.size("a", 64) == 32
-    windows.answered("a", 64, throttled=True, now=10.0)
-    windows.answered("a", 64, throttled=True, now=10.5)
-    assert windows.size("a", 64) == 16
-    for _ in range(16):
-        windows.answered("a", 64, throttled=False, now=11.0)
-    assert windows.size("a", 64) == 17
-
-
-def test_a_vendor_that_never_throttled_is_given_the_whole_window_after_one_round(world):
-    windows = world.ctx.concurrency
-    for _ in range(32):
-        windows.answered("a", 64, throttled=False, now=1.0)
-    assert windows.size("a", 64) == 64
 
 
 def test_who_had_enough_promotion_lately_is_left_out_with_the_reason(world):

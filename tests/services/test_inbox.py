@@ -1,15 +1,12 @@
 """Stored posts: each in one worker's hands at a time, none lost with its worker, none that kills forever."""
 
-import json
-
 import pytest
 
 from dispatcher.ledger import events as inbox
 from dispatcher.ledger.engine import LedgerFault
-from dispatcher.model.event import Event, EventType, WebhookRequest
-from dispatcher.model.kinds import Channel
+from dispatcher.model.event import Event, EventType
 from dispatcher.services import events
-from tests.services.world import World
+from tests.services.inbox_world import build, kept, store
 
 LEASE = 60_000
 ROOM = 1 << 20
@@ -17,17 +14,9 @@ ROOM = 1 << 20
 
 @pytest.fixture
 def world(tmp_path, database_url):
-    made = World(tmp_path, database_url)
-    vendor = made.add_account("mail", Channel.EMAIL)
-    vendor.verify = lambda request: None
-    vendor.parse = lambda request: [Event(f"e{n}", EventType.DELIVERED, None, None) for n in json.loads(request.body)]
+    made = build(tmp_path, database_url)
     yield made
     made.ctx.ledger.close()
-
-
-def _store(world, *bodies):
-    for body in bodies:
-        events.store(world.ctx, "mail", WebhookRequest("POST", "/", {}, body, world.clock.now()))
 
 
 def _take(world, limit=10, size=ROOM, at=0, alone=False):
@@ -35,50 +24,45 @@ def _take(world, limit=10, size=ROOM, at=0, alone=False):
         return [(row.id, row.tries) for row in inbox.take(tx, at, LEASE, limit, size, alone=alone)]
 
 
-def _kept(world):
-    with world.ctx.ledger.read() as tx:
-        return tx.scalar("SELECT count(*) FROM event")
-
-
 class Died(BaseException):
     """As kill -9 would: nothing after it runs."""
 
 
 def test_two_workers_never_take_the_same_posts(world):
-    _store(world, b"[1]", b"[2]", b"[3]")
+    store(world, b"[1]", b"[2]", b"[3]")
     assert _take(world, 2) == [(1, 1), (2, 1)]
     assert _take(world, 2) == [(3, 1)]
     assert _take(world, 2) == []
 
 
 def test_a_set_is_bounded_by_bytes_and_never_empty_for_a_large_post(world):
-    _store(world, b"[1]", b"[2, 3, 4, 5, 6, 7]", b"[8]", b"[9]")
+    store(world, b"[1]", b"[2, 3, 4, 5, 6, 7]", b"[8]", b"[9]")
     assert _take(world, size=2) == [(1, 1)]
     assert _take(world, size=2) == [(2, 1)]
     assert _take(world, size=6) == [(3, 1), (4, 1)]
 
 
 def test_what_a_dead_worker_held_is_free_when_its_lease_ends(world):
-    _store(world, b"[1]")
+    store(world, b"[1]")
     assert _take(world, at=1000)
     assert _take(world, at=1000 + LEASE - 1) == []
     assert _take(world, at=1000 + LEASE) == [(1, 2)]
 
 
 def test_a_clock_that_stepped_back_holds_nothing_up(world):
-    _store(world, b"[1]")
+    store(world, b"[1]")
     assert _take(world, at=50_000_000)
     assert _take(world, at=1000) == [(1, 2)]
 
 
 def test_hosts_whose_clocks_differ_a_little_do_not_take_from_each_other(world):
-    _store(world, b"[1]")
+    store(world, b"[1]")
     assert _take(world, at=50_000)
     assert _take(world, at=50_000 - LEASE + 1) == []
 
 
 def test_nothing_stands_beside_a_post_that_workers_may_have_died_of(world):
-    _store(world, b"[1]", b"[2]", b"[3]", b"[4]")
+    store(world, b"[1]", b"[2]", b"[3]", b"[4]")
     assert len(_take(world, 2, at=0)) == len(_take(world, 2, at=LEASE)) == 2
     with world.ctx.ledger.read() as tx:
         assert [inbox.times_taken(tx, at, LEASE) for at in (LEASE, 2 * LEASE)] == [0, inbox.ALONE]
@@ -87,7 +71,7 @@ def test_nothing_stands_beside_a_post_that_workers_may_have_died_of(world):
 
 
 def test_a_ledger_that_refuses_gives_the_posts_back_uncounted(world, monkeypatch):
-    _store(world, b"[1]", b"[2]")
+    store(world, b"[1]", b"[2]")
     fault = LedgerFault(ValueError("away"), transient=True)
     with monkeypatch.context() as patch:
         patch.setattr(inbox, "keep", lambda *a: (_ for _ in ()).throw(fault))
@@ -97,7 +81,7 @@ def test_a_ledger_that_refuses_gives_the_posts_back_uncounted(world, monkeypatch
 
 
 def test_a_post_that_kills_its_worker_is_parked_and_its_neighbours_are_applied(world):
-    _store(world, b"[1]", b"[666]", b"[3]")
+    store(world, b"[1]", b"[666]", b"[3]")
     parse = world.vendors["mail"].parse
 
     def deadly(request):
@@ -113,7 +97,7 @@ def test_a_post_that_kills_its_worker_is_parked_and_its_neighbours_are_applied(w
         except Died:
             deaths += 1
         world.clock.pass_by(LEASE / 1000)
-    assert (deaths, _kept(world)) == (events.FATAL, 2)
+    assert (deaths, kept(world)) == (events.FATAL, 2)
     with world.ctx.ledger.read() as tx:
         assert [tuple(row) for row in tx.all("SELECT id, state FROM inbox ORDER BY id")] == [(1, 1), (2, 2), (3, 1)]
         assert "post 2" in tx.scalar("SELECT detail FROM anomaly")
@@ -121,7 +105,7 @@ def test_a_post_that_kills_its_worker_is_parked_and_its_neighbours_are_applied(w
 
 @pytest.mark.parametrize("fault", [OverflowError("date"), LedgerFault(ValueError("value"), transient=False)])
 def test_what_fails_again_and_again_is_parked_and_holds_up_nobody(world, monkeypatch, fault):
-    _store(world, b"[1]", b"[666]", b"[3]")
+    store(world, b"[1]", b"[666]", b"[3]")
     keep = inbox.keep
 
     def failing(tx, reports):
@@ -137,26 +121,26 @@ def test_what_fails_again_and_again_is_parked_and_holds_up_nobody(world, monkeyp
             events.apply(world.ctx)
         except type(fault):
             failures += 1
-    assert (failures, _kept(world)) == (events.FATAL, 2)
+    assert (failures, kept(world)) == (events.FATAL, 2)
 
 
 def test_way_is_made_before_a_post_of_which_workers_may_have_died_and_for_no_other(world):
-    _store(world, b"[1]", b"[2]", b"[3]")
+    store(world, b"[1]", b"[2]", b"[3]")
     _take(world, 2, at=0)
     _take(world, 2, at=LEASE)
     world.clock.pass_by(100 * LEASE)
     made = []
-    assert not events.apply(world.ctx, make_way=lambda: made.append(_kept(world)))
+    assert not events.apply(world.ctx, make_way=lambda: made.append(kept(world)))
     assert made == [0, 1]
-    assert _kept(world) == 3
+    assert kept(world) == 3
 
 
 def test_a_worker_that_was_frozen_changes_nothing_when_it_wakes(world):
-    _store(world, b"[1, 2]")
+    store(world, b"[1, 2]")
     with world.ctx.ledger.write() as tx:
         held = inbox.take(tx, 0, LEASE, 10, ROOM)
     events.apply(world.ctx)
-    assert _kept(world) == 2
+    assert kept(world) == 2
     events._apply(world.ctx, held)
-    assert _kept(world) == 2
+    assert kept(world) == 2
     assert not events.anything_new(world.ctx)

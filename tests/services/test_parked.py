@@ -1,24 +1,18 @@
 """What could not be read is kept, shown to whoever looks, and applied when a person says so."""
 
-import json
-
 import pytest
 
 from dispatcher.errors import NotFound, NotPermitted
 from dispatcher.ledger import people
-from dispatcher.model.event import Event, EventType, WebhookRequest
-from dispatcher.model.kinds import Channel
+from dispatcher.model.event import Event, EventType
 from dispatcher.model.person import Person, Role
-from dispatcher.services import doctor, events, parked
-from tests.services.world import World
+from dispatcher.services import doctor, events, parked, suppressions
+from tests.services.inbox_world import build, kept, store
 
 
 @pytest.fixture
 def world(tmp_path, database_url):
-    made = World(tmp_path, database_url)
-    vendor = made.add_account("mail", Channel.EMAIL)
-    vendor.verify = lambda request: None
-    vendor.parse = lambda request: [Event(f"e{n}", EventType.DELIVERED, None, None) for n in json.loads(request.body)]
+    made = build(tmp_path, database_url)
     yield made
     made.ctx.ledger.close()
 
@@ -29,13 +23,8 @@ def _person(world, role):
 
 
 def _post(world, body):
-    events.store(world.ctx, "mail", WebhookRequest("POST", "/", {}, body, world.clock.now()))
+    store(world, body)
     events.apply(world.ctx)
-
-
-def _kept(world):
-    with world.ctx.ledger.read() as tx:
-        return tx.scalar("SELECT count(*) FROM event")
 
 
 def test_a_post_in_a_new_form_is_applied_once_the_program_can_read_it(world):
@@ -52,7 +41,7 @@ def test_a_post_in_a_new_form_is_applied_once_the_program_can_read_it(world):
     assert _unsettled(world) == 2
     assert parked.retry(world.ctx, operator, "mail") == 1
     assert not events.apply(world.ctx)
-    assert (_kept(world), _unsettled(world), parked.listing(world.ctx, 10)) == (3, 0, [])
+    assert (kept(world), _unsettled(world), parked.listing(world.ctx, 10)) == (3, 0, [])
 
 
 def _unsettled(world):
@@ -76,3 +65,26 @@ def test_the_doctor_names_the_account_and_the_mend(world):
     (told,) = [one for one in doctor.examine(world.settings, lambda *_: ({}, {})) if one.about == "events"]
     assert "1 posts of mail" in told.said
     assert "dispatcher event retry mail" in told.mend
+
+
+def test_what_an_old_post_says_does_not_undo_what_a_person_lifted_since(world):
+    world.audience(2)
+    made = world.broadcast(["email"], {"email": ["mail"]})
+    world.release(made)
+    world.drain("email")
+    operator = _person(world, Role.OPERATOR)
+    _post(world, b"?")
+    suppressions.add(world.ctx, operator, "p1@example.com", reason="hard_bounce")
+    world.clock.pass_by(60)
+    suppressions.remove(world.ctx, operator, "p1@example.com", reason="the mailbox was repaired")
+    world.clock.pass_by(60)
+    keys = [f"{world.ctx.ledger_id}.{made}.{seq}" for seq in (0, 1)]
+    bounces = [Event(key, EventType.BOUNCED, key, None, suppresses="hard_bounce") for key in keys]
+    world.vendors["mail"].parse = lambda request: bounces
+    parked.retry(world.ctx, operator, "mail")
+    assert not events.apply(world.ctx)
+    assert world.sums(made, "email") == {"planned": 2, "failed": 2}
+    assert [one.address for one in suppressions.listing(world.ctx)] == ["p2@example.com"]
+    bounces[:] = [one._replace(event_id=f"{one.event_id}, again") for one in bounces]
+    _post(world, b"!")  # heard after it was lifted
+    assert {one.address for one in suppressions.listing(world.ctx)} == {"p1@example.com", "p2@example.com"}

@@ -68,6 +68,7 @@ CREATE TABLE suppression (
     removed_reason TEXT
 );
 CREATE UNIQUE INDEX suppression_active ON suppression (channel, address, scope) WHERE removed_at IS NULL;
+CREATE INDEX suppression_lifted ON suppression (channel, address) WHERE removed_at IS NOT NULL;
 
 CREATE TABLE incident (
     id {id},

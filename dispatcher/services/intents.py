@@ -1,0 +1,111 @@
+"""Whom the next calls of a batch are for: what the account's rate and caps allow, sealed, then written as an intent."""
+
+import asyncio
+from collections.abc import Sequence
+
+from dispatcher.ledger import claims, leases, usage
+from dispatcher.ledger.claims import Request
+from dispatcher.ledger.engine import Tx
+from dispatcher.model.clock import to_ms
+from dispatcher.model.rendition import Envelope
+from dispatcher.services.context import Context
+from dispatcher.services.work import Work
+
+
+class LeaseLost(Exception):
+    """The batch went to somebody else, or its rows are not as we read them; nothing was written or sent."""
+
+
+async def affordable(ctx: Context, work: Work, room: int, *, patient: bool) -> list[list[int]]:
+    """The next requests that the account's rate allows; `patient`: sleeps once, shortly, if it allows none yet."""
+    chosen: list[list[int]] = []
+    rate = work.account.settings.per_second
+    left = _left_today(ctx, work)
+    while work.todo and len(chosen) < room and left > 0:
+        grant = ctx.limits.take(work.account.name, min(left, len(work.todo[0])), rate)
+        if grant.tokens == 0:
+            if patient and not chosen:
+                await asyncio.sleep(min(grant.wait, 0.2))
+            break
+        seqs = work.todo.popleft()
+        if grant.tokens < len(seqs):
+            work.todo.appendleft(seqs[grant.tokens :])
+        chosen.append(seqs[: grant.tokens])
+        left -= grant.tokens
+    if not chosen and left <= 0:
+        work.halted, work.came_back = True, 1
+        work.retry_after = usage.seconds_left(to_ms(ctx.clock.now()))
+    return chosen
+
+
+def _left_today(ctx: Context, work: Work) -> int:
+    """Recipients that the account's caps still allow; a guess that the intent makes sure of."""
+    settings = work.account.settings
+    if not (settings.per_day or settings.spend_cap):
+        return len(work.rows)
+    with ctx.ledger.read() as tx:
+        recipients, spent = usage.today(tx, work.account.name, to_ms(ctx.clock.now()))
+    by_day = settings.per_day - recipients if settings.per_day else len(work.rows)
+    price = settings.unit_cost * work.units
+    by_money = int((settings.spend_cap - spent) / price + 1e-9) if settings.spend_cap and price else len(work.rows)
+    return max(0, min(by_day, by_money))
+
+
+def seal(ctx: Context, work: Work, chosen: Sequence[list[int]], part: int) -> dict[int, Envelope]:
+    """Envelopes before the intent, so that a crash over one of them leaves nobody unknown."""
+    seqs = [seq for some in chosen for seq in some]
+    if work.claim.careful:
+        with ctx.ledger.write() as tx:
+            if not leases.suspect(tx, work.claim, seqs[0]):
+                raise LeaseLost
+    rows = [work.rows[seq] for seq in seqs]
+    copies = [row.tries + work.again.get(row.seq, 0) + 1 for row in rows]
+    envelopes = work.sealer.seal(rows, part, work.parts.get(part - 1), copies)
+    return dict(zip(seqs, envelopes, strict=True))
+
+
+def write(
+    ctx: Context, tx: Tx, work: Work, chosen: Sequence[list[int]], part: int, now: int
+) -> list[tuple[Request, list[int]]]:
+    """Under the locked control row, take out who has opted out, then write whom we call; `now` in ms.
+
+    Nobody, where stop, freeze, expiry or a cap forbids it. Raises LeaseLost.
+    """
+    if not claims.may_send(tx, work.claim, now):
+        work.halted = True
+        return []
+    kept = _without_suppressed(tx, work, chosen)
+    if not _within_caps(tx, work, kept, now):
+        work.halted, work.came_back, work.retry_after = True, 1, usage.seconds_left(now)
+        return []
+    ids = claims.attempt_ids(tx, len(kept))
+    requests = [Request(i, seqs[0], seqs[-1], len(seqs), part) for i, seqs in zip(ids, kept, strict=True)]
+    lease = now + ctx.settings.dispatch.lease_seconds * 1000
+    if requests and not claims.intend(tx, work.claim, work.account.name, requests, now, lease):
+        raise LeaseLost
+    return list(zip(requests, kept, strict=True))
+
+
+def _within_caps(tx: Tx, work: Work, kept: Sequence[list[int]], now: int) -> bool:
+    """Count these recipients against the account's caps of today. Money is reckoned by the longest this text can be."""
+    settings = work.account.settings
+    if not kept or not (settings.per_day or settings.spend_cap):
+        return True
+    recipients = sum(map(len, kept))
+    cost = recipients * settings.unit_cost * work.units
+    return usage.take(tx, work.account.name, now, recipients, cost, settings.per_day, settings.spend_cap)
+
+
+def _without_suppressed(tx: Tx, work: Work, chosen: Sequence[list[int]]) -> list[list[int]]:
+    claim = work.claim
+    news = claims.suppressed_since(tx, claim.channel, claim.scope, work.mark)
+    if not (work.gone or news):
+        return list(chosen)
+    asked = [seq for seqs in chosen for seq in seqs]
+    reasons = {seq: work.gone[seq] for seq in asked if seq in work.gone}
+    reasons |= {seq: news[work.rows[seq].address] for seq in asked if work.rows[seq].address in news}
+    if not reasons:
+        return list(chosen)
+    claims.suppress(tx, claim.broadcast_id, claim.no, reasons)
+    left = ([seq for seq in seqs if seq not in reasons] for seqs in chosen)
+    return [seqs for seqs in left if seqs]
