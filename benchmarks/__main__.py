@@ -23,11 +23,13 @@ from dispatcher.ledger.engine import journal_mode, sqlite_module
 from dispatcher.model.kinds import Channel
 
 MAIL, TEXT = Channel.EMAIL, Channel.SMS
-PARTS = ("mail", "text", "mixed", "events", "naive", "rest", "files", "workers", "latency", "plots")
+PARTS = ("mail", "text", "mixed", "events", "naive", "rest", "files", "workers", "sizes", "latency", "plots")
 SIZES = (200, 1000)
 """Recipients of one request: the default, and what the vendor's ceiling allows."""
-HOSTS = (1, 2, 4)
-"""Worker processes in the part `workers`, on PostgreSQL: one ledger, as more hosts would share it."""
+HOSTS = (1, 2, 3, 4)
+"""Worker processes in the part `workers`: one ledger, on PostgreSQL as more hosts would share it."""
+REQUESTS, WINDOWS = (50, 200, 500, 1000), (16, 64, 256)
+"""Recipients of a request, and texts under way, in the part `sizes`."""
 
 
 def _number(name, default):
@@ -87,7 +89,9 @@ def _on_one_ledger(book, ledger, folder, url, people, rounds, only):
             _plot(book, field, ledger, people)
     if "latency" in only:
         _latency(book, ledger, folder, url, people, texts)
-    if "workers" in only and ledger == "postgresql":
+    if "sizes" in only:
+        _sizes(book, ledger, folder, url, people, texts)
+    if "workers" in only:
         _workers(book, ledger, folder, url, people, texts)
     _ratios(book, ledger)
 
@@ -191,9 +195,28 @@ def _workers(book, ledger, folder, url, people, texts):
             book.note(ledger, f"text, {processes} workers", found["rate"])
 
 
+def _sizes(book, ledger, folder, url, people, texts):
+    """What two defaults are chosen by, at a vendor that answers at once and at one that takes its time."""
+    for name, bounds in (("", (0.0, 0.0)), ("slow vendor: ", _bounds())):
+        for window in WINDOWS:
+            blocks = {"twilio": {"in_flight": window}}
+            place = folder / f"window-{window}-{bounds[1]}"
+            with Field(place, database_url=url, latency=bounds, providers=blocks) as field:
+                ours.dispatched(field, [MAIL, TEXT], field.people(400), 400)
+                _, found = ours.dispatched(field, [TEXT], field.people(texts), texts)
+                book.note(ledger, f"{name}text, {window} under way", found["rate"])
+                for size in REQUESTS if window == WINDOWS[0] else ():
+                    _, found = ours.dispatched(field, [MAIL], field.people(people), people, size)
+                    book.note(ledger, f"{name}mail, {size:,} in a request", found["rate"])
+
+
+def _bounds():
+    return tuple(float(v) for v in os.environ.get("BENCH_LATENCY", "0.05,0.2").split(","))
+
+
 def _latency(book, ledger, folder, url, people, texts):
     """Everything again at a vendor that takes its time; the rate of text is also told as a part of the ideal."""
-    bounds = tuple(float(v) for v in os.environ.get("BENCH_LATENCY", "0.05,0.2").split(","))
+    bounds = _bounds()
     blocks = {"twilio": {"in_flight": 100}}
     with Field(folder / "slow", database_url=url, latency=bounds, providers=blocks) as field:
         ours.dispatched(field, [MAIL, TEXT], field.people(400), 400)

@@ -182,7 +182,8 @@ _PROVED = {"b": "int", "seq": "int", "reason": "text", "heard_at": "int"}
 def suppress_addresses(tx: Tx, proved: Sequence[tuple[int, int, str, int]], source: str, now: int) -> None:
     """Write the addresses of deliveries (broadcast_id, seq, reason, heard_at) as suppressed.
 
-    One already there stays as it is; one that a person lifted after this was heard (ms) stays lifted.
+    One already there stays as it is. One that a person lifted for the same reason after this was heard (ms) stays
+    lifted; what else was heard nobody has judged yet.
     """
     tx.change(
         "INSERT INTO suppression (channel, address, scope, reason, source, created_at)"
@@ -193,7 +194,7 @@ def suppress_addresses(tx: Tx, proved: Sequence[tuple[int, int, str, int]], sour
         " JOIN broadcast o ON o.id = d.broadcast_id"
         " JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = d.rid"
         " WHERE b.channel IN ('email', 'sms') AND NOT EXISTS (SELECT 1 FROM suppression s WHERE s.channel = b.channel"
-        " AND s.address = CASE b.channel WHEN 'email' THEN r.email ELSE r.phone END"
+        " AND s.address = CASE b.channel WHEN 'email' THEN r.email ELSE r.phone END AND s.reason = x.reason"
         " AND s.removed_at > x.heard_at AND s.removed_at <= :now)"
         " ON CONFLICT DO NOTHING",
         source=source, now=now, rows=tx.pack(proved),

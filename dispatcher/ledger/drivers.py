@@ -22,7 +22,7 @@ _PRAGMAS = (
     "foreign_keys = ON",
     "temp_store = MEMORY",
     "cache_size = -65536",
-    "wal_autocheckpoint = 8000",  # pages, 32 MB: a page that many commits change is carried over once
+    "wal_autocheckpoint = 2000",  # pages, 8 MB: what many commits change is carried over once, and soon
 )
 _NAP_SECONDS = 0.0005
 """Between two looks whether SQLite's one writer is done. SQLite itself naps up to 100 ms, while nobody writes."""

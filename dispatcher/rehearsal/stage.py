@@ -154,7 +154,7 @@ class Stage:
 
     def _run(self, programs: Sequence[Program], env: Mapping[str, str]) -> None:
         """Run them until the end; what they print goes to a file."""
-        patience = Patience(grace=5.0, restart_first=0.1)
+        patience = Patience(grace=5.0, restart_first=0.1, steady_after=2.0)
         supervisor = Supervisor(programs, env=env, say=self._note, patience=patience)
         self._supervisors.append(self._ends.enter_context(supervisor))
 

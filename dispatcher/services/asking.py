@@ -34,7 +34,7 @@ def due_channels(ctx: Context) -> set[str]:
 
 async def ask(ctx: Context, channel: Channel, stopping: Callable[[], bool] = lambda: False) -> int:
     """Ask after up to ROWS silent deliveries for each age, if it is time and nobody else does; how many were."""
-    if not _can_tell(ctx, channel) or not _take_turn(ctx, channel):
+    if stopping() or not _can_tell(ctx, channel) or not _take_turn(ctx, channel):
         return 0
     full, done = False, 0
     for step in ctx.settings.dispatch.ask_after_seconds:
@@ -43,7 +43,7 @@ async def ask(ctx: Context, channel: Channel, stopping: Callable[[], bool] = lam
         answered = await _ask_all(ctx, channel, step, rows, stopping)
         done += answered
         full = full or answered == ROWS
-    if not full:
+    if not full and not stopping():
         with ctx.ledger.write() as tx:
             asking.look_again(tx, channel, to_ms(ctx.clock.now()) + PAUSE_MS)
     return done

@@ -113,7 +113,13 @@ async def _lane(ctx: Context, channel: Channel, halting: Callable[[], bool], *, 
 
 
 def _claim(ctx: Context, channel: Channel, fragile: bool = False, done: Done | None = None) -> Claim | None:
-    """The next batch; in the same transaction, after it, the last one is given back."""
+    """The next batch; the last one is given back, on SQLite in the same transaction.
+
+    PostgreSQL's rows are locked one by one, and others take those of several batches in their order.
+    """
+    if done and not ctx.ledger.is_sqlite:
+        _give_back(ctx, done)
+        done = None
     owner = f"{ctx.host}/{os.getpid()}"
     lease = ctx.settings.dispatch.lease_seconds * 1000
     if fragile:
@@ -123,10 +129,9 @@ def _claim(ctx: Context, channel: Channel, fragile: bool = False, done: Done | N
                 return None
     with ctx.ledger.write() as tx:
         now = to_ms(ctx.clock.now())
-        found = claims.claim(tx, channel, owner, now, now - lateness_ms(ctx), lease, fragile)
         if done:
             claims.release(tx, done.claim, done.due_at, done.tries)
-        return found
+        return claims.claim(tx, channel, owner, now, now - lateness_ms(ctx), lease, fragile)
 
 
 async def _work_off(ctx: Context, claim: Claim, halting: Callable[[], bool]) -> tuple[int, Done | None]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from dispatcher.ledger import claims
 from dispatcher.ledger.claims import Request
 from dispatcher.ledger.engine import LedgerFault
 from dispatcher.log import get
@@ -70,6 +71,8 @@ async def _work_through(ctx: Context, work: Work, halting: Callable[[], bool]) -
             going = _goes_on(work, halting)
         if not (work.calls or work.finished or going):
             return
+        if going and work.alone and not work.calls:
+            continue  # nothing can come in that would be worth waiting for
         for one in await work.calls.answers(GATHER_SECONDS if going or work.finished else IDLE_SECONDS):
             _notice(ctx, work, one)
 
@@ -121,27 +124,46 @@ def _notice(ctx: Context, work: Work, one: Finished) -> None:
         return
     failed = isinstance(one.outcomes[0], (NotSent, OutcomeUnknown, Misconfigured))
     throttled = isinstance(one.outcomes[0], Throttled)
-    work.failures = work.failures + 1 if failed else 0
-    work.throttled = work.throttled + 1 if throttled else 0
-    come_back = any(outcome.retryable and outcome != Throttled() for outcome in one.kinds())
-    work.halted = work.halted or come_back or max(work.failures, work.throttled) >= work.patience
+    work.failures = work.failures + 1 if failed or throttled else 0
+    come_back = any(outcome.retryable and not _wants_room(outcome) for outcome in one.kinds())
+    work.halted = work.halted or come_back or work.failures >= work.patience
     if not failed:  # one that failed says nothing about room
         account = work.account
         ctx.concurrency.answered(account.name, account.settings.in_flight, throttled=throttled, now=one.at)
 
 
+def _wants_room(outcome: Outcome) -> bool:
+    """Throttled, and no time named."""
+    return isinstance(outcome, Throttled) and not outcome.retry_after
+
+
 async def _turn(ctx: Context, work: Work, room: int) -> None:
     """Write what came back and begin what there is room for: tokens first, then one transaction, then the calls."""
     finished, work.finished = work.finished, []
-    chosen = await intents.affordable(ctx, work, room, patient=not finished) if room > 0 else []
-    intent = _intend(ctx, work, finished, chosen) if chosen else None
-    if finished and intent is None:
-        await _write(ctx, work, finished)
+    intent = None
+    try:
+        chosen = await _chosen(ctx, work, room, patient=not finished)
+        intent = _intend(ctx, work, finished, chosen) if chosen else None
+    finally:  # whatever became of the intent
+        if finished and intent is None:
+            await _write(ctx, work, finished)
     _close(ctx, work, len(finished))
     if intent is not None:
         _begin(ctx, work, intent)
     for one in finished:
         _follow_up(work, one)
+
+
+async def _chosen(ctx: Context, work: Work, room: int, *, patient: bool) -> list[list[int]]:
+    """Nobody where the ledger cannot say what the account's caps allow: the batch is given back."""
+    try:
+        return await intents.affordable(ctx, work, room, patient=patient) if room > 0 else []
+    except LedgerFault as error:
+        if not error.transient:
+            raise
+        log.warning("caps_without_ledger", error=type(error.orig).__name__)
+        work.halted = True
+        return []
 
 
 def _intend(ctx: Context, work: Work, finished: Sequence[Finished], chosen: Sequence[list[int]]) -> _Intent | None:
@@ -154,9 +176,12 @@ def _intend(ctx: Context, work: Work, finished: Sequence[Finished], chosen: Sequ
     try:
         sealed = intents.seal(ctx, work, chosen, part)
         with ctx.ledger.write() as tx:
+            # Gate and control are locked before any batch, as whoever stops or expires a broadcast does it.
+            allowed = claims.may_send(tx, work.claim, to_ms(ctx.clock.now()))
+            outcomes.record(ctx, tx, work.claim, work.account, finished, to_ms(ctx.clock.now()))
             now = to_ms(ctx.clock.now())
-            outcomes.record(ctx, tx, work.claim, work.account, finished, now)
-            requests = intents.write(ctx, tx, work, chosen, part, now)
+            requests = intents.write(ctx, tx, work, chosen, part, now) if allowed else []
+            work.halted = work.halted or not allowed
             written = ctx.clock.monotonic()
     except intents.LeaseLost:
         work.halted = True
@@ -234,7 +259,7 @@ async def _call(
     latest: float,
 ) -> Finished:
     """One provider call within its total deadline. Never raises for what the vendor or the wire does."""
-    stale = ctx.clock.monotonic() > latest
+    stale = ctx.clock.monotonic() > latest or ctx.clock.now() >= expires_at
     found: Sequence[Outcome] = (
         [NotSent("the worker was too slow to begin the call")] * len(seqs)
         if stale

@@ -69,11 +69,8 @@ def write(
 ) -> list[tuple[Request, list[int]]]:
     """Under the locked control row, take out who has opted out, then write whom we call; `now` in ms.
 
-    Nobody, where stop, freeze, expiry or a cap forbids it. Raises LeaseLost.
+    Nobody, where a cap forbids it. Raises LeaseLost.
     """
-    if not claims.may_send(tx, work.claim, now):
-        work.halted = True
-        return []
     kept = _without_suppressed(tx, work, chosen)
     if not _within_caps(tx, work, kept, now):
         work.halted, work.came_back, work.retry_after = True, 1, usage.seconds_left(now)

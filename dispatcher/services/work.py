@@ -42,8 +42,7 @@ class Work:
     """One call at a time, whatever the account bears: the batch is suspect, or the account is on probation."""
     patience: int = 5
     failures: int = 0
-    throttled: int = 0
-    """Answers in a row that said no more than that there were too many calls."""
+    """Answers in a row that said nothing about a recipient."""
     calls: Calls = field(default_factory=Calls)
     open: int = 0
     """Calls begun whose outcome is not written yet: what a kill would leave unknown."""

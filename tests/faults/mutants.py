@@ -71,13 +71,16 @@ MUTANTS = (
     ),
     Mutant(
         "an intent is dated when it is asked for",
-        ((HANDOVER, "        with ctx.ledger.write() as tx:\n            now = to_ms(ctx.clock.now())\n",
-          "        now = to_ms(ctx.clock.now())\n        with ctx.ledger.write() as tx:\n"),),
+        (
+            (HANDOVER, "            now = to_ms(ctx.clock.now())\n", ""),
+            (HANDOVER, "        sealed = intents.seal(",
+             "        now = to_ms(ctx.clock.now())\n        sealed = intents.seal("),
+        ),
         kills=f"{FREEZES} -k let_it_in",
     ),
     Mutant(
         "answers share the fate of the intent beside them",
-        ((HANDOVER, "    if finished and intent is None:", "    if finished and not chosen:"),),
+        ((HANDOVER, "if finished and intent is None:", "if finished and not chosen:"),),
         kills="tests/faults/test_turns.py",
     ),
     Mutant(

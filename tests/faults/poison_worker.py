@@ -40,9 +40,11 @@ class Killer:
         return [Accepted("m")] * len(found)
 
 
-def die_while_sealing(seal):
+def die_while_sealing(seal, folder):
     def sealed(self, rows, *others):
         if any(row.address.startswith(POISON) for row in rows):
+            with (folder / "deaths.txt").open("a") as deaths:
+                deaths.write(f"{len(rows)}\n")
             os._exit(DIED)
         return seal(self, rows, *others)
 
@@ -60,7 +62,7 @@ def main():
     record = os.open(folder / "told.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     vendor.send = Killer(vendor, where, record).send
     if where == "before":
-        envelopes.Sealer.seal = die_while_sealing(envelopes.Sealer.seal)
+        envelopes.Sealer.seal = die_while_sealing(envelopes.Sealer.seal, folder)
     for _ in range(400):
         ticking.tick(world.ctx)
         done = asyncio.run(dispatch.drain(world.ctx, "email", seconds=1))

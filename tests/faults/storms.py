@@ -22,6 +22,8 @@ BLIND_EVERY = 8
 AIM_SECONDS = 15.0
 LOCKED_SECONDS = 8.0
 """So long a stranger keeps the SQLite file."""
+LIVES_SECONDS = 3.0
+"""After so long a process that was started has begun its work."""
 LAST_BLOW = 0.9
 """Blows that are spread over the work come while less than this share of it is done."""
 
@@ -154,14 +156,26 @@ def _redis(arena):
 
 
 def roll(arena, dice, hits):
-    """A rolling restart: everybody is asked to end, one after the other, and the next ones take over."""
+    """A rolling restart: everybody is asked to end, one after the other, once the one before has taken over."""
     for name in ("worker", "beat", "web"):
-        if pid := arena.pids().get(name):
-            began = time.monotonic()
-            _signal(pid, signal.SIGTERM)
-            _await_end(pid, 90)
-            hits.slowest = max(hits.slowest, time.monotonic() - began)
+        pid = _await_one_that_lives(arena, name, 30)
+        began = time.monotonic()
+        _signal(pid, signal.SIGTERM)
+        _await_end(pid, 90)
+        hits.slowest = max(hits.slowest, time.monotonic() - began)
     time.sleep(dice.uniform(0.5, 2))
+
+
+def _await_one_that_lives(arena, name, seconds):
+    """Whoever is asked to end while it begins has not taken over, and the supervisor would wait longer each time."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with contextlib.suppress(psutil.NoSuchProcess, KeyError):
+            process = psutil.Process(arena.pids()[name])
+            if time.time() - process.create_time() > LIVES_SECONDS:
+                return process.pid
+        time.sleep(0.05)
+    raise TimeoutError(f"no {name} lived within {seconds} s")
 
 
 def _await_end(pid, seconds):

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from dispatcher.ledger import claims
 from dispatcher.ledger.engine import LedgerFault
 from dispatcher.model.kinds import Channel
 from dispatcher.services import dispatch, routing, ticking
@@ -75,6 +76,66 @@ def test_answers_outlive_the_intent_that_was_to_be_written_with_them(world, numb
     assert found["accepted"] == calls
     assert bool(found.get("sending")) == committed
     _is_exact(world, made, found.get("sending", 0))
+
+
+def test_answers_are_kept_when_nobody_can_say_what_the_caps_allow(world):
+    made, work = _taken_up(world)
+    work.account = dataclasses.replace(
+        work.account, settings=work.account.settings.model_copy(update={"per_day": 1000})
+    )
+    ledger = Cut(world, 0, committed=False)
+    ledger.read = _after(2, world.ctx.ledger.read)
+    asyncio.run(hand_over(dataclasses.replace(world.ctx, ledger=ledger), work, lambda: False))
+    calls = len(world.vendors["text"].calls)
+    assert 0 < calls < PEOPLE
+    assert world.sums(made, "sms") == {"planned": PEOPLE, "waiting": PEOPLE - calls, "accepted": calls}
+    _is_exact(world, made, 0)
+
+
+def _after(times, read):
+    """A door that fails once it was used so often."""
+    used = iter(range(1000))
+
+    @contextmanager
+    def door():
+        if next(used) >= times:
+            raise LedgerFault(OSError("gone"), transient=True)
+        with read() as tx:
+            yield tx
+
+    return door
+
+
+def test_answers_are_kept_when_the_next_envelopes_cannot_be_made(world):
+    made, work = _taken_up(world)
+    sealed = iter(range(1000))
+
+    class Broken:
+        def seal(self, *asked):
+            if next(sealed) >= 1:
+                raise RuntimeError("no envelope")
+            return whole.seal(*asked)
+
+    whole, work.sealer = work.sealer, Broken()
+    with pytest.raises(RuntimeError):
+        asyncio.run(hand_over(world.ctx, work, lambda: False))
+    assert world.sums(made, "sms").get("accepted", 0) >= 1
+
+
+def test_the_control_row_is_locked_before_any_batch(world, monkeypatch):
+    """As a stop does it: the other way round, each would wait for the other."""
+    made, work = _taken_up(world)
+    order = []
+
+    def noting(name, whole):
+        return lambda *asked: (order.append(name), whole(*asked))[1]
+
+    monkeypatch.setattr(claims, "may_send", noting("control", claims.may_send))
+    monkeypatch.setattr(claims, "record", noting("batch", claims.record))
+    asyncio.run(hand_over(world.ctx, work, lambda: False))
+    assert world.sums(made, "sms") == {"planned": PEOPLE, "accepted": PEOPLE}
+    assert order[:3] == ["control", "control", "batch"]
+    assert order.count("control") == order.count("batch")
 
 
 def test_answers_are_written_although_the_batch_went_to_somebody_else(world):

@@ -88,3 +88,21 @@ def test_what_an_old_post_says_does_not_undo_what_a_person_lifted_since(world):
     bounces[:] = [one._replace(event_id=f"{one.event_id}, again") for one in bounces]
     _post(world, b"!")  # heard after it was lifted
     assert {one.address for one in suppressions.listing(world.ctx)} == {"p1@example.com", "p2@example.com"}
+
+
+def test_another_reason_than_the_one_that_was_lifted_is_heard(world):
+    world.audience(1)
+    made = world.broadcast(["email"], {"email": ["mail"]})
+    world.release(made)
+    world.drain("email")
+    operator = _person(world, Role.OPERATOR)
+    _post(world, b"?")
+    suppressions.add(world.ctx, operator, "p1@example.com", reason="hard_bounce")
+    world.clock.pass_by(60)
+    suppressions.remove(world.ctx, operator, "p1@example.com", reason="the mailbox was repaired")
+    key = f"{world.ctx.ledger_id}.{made}.0"
+    complaint = Event(key, EventType.COMPLAINED, key, None, suppresses="spam_report")
+    world.vendors["mail"].parse = lambda request: [complaint]
+    parked.retry(world.ctx, operator, "mail")
+    assert not events.apply(world.ctx)
+    assert [one.reason for one in suppressions.listing(world.ctx)] == ["spam_report"]

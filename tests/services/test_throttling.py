@@ -4,7 +4,7 @@ import pytest
 
 from dispatcher.model.kinds import Channel
 from dispatcher.model.outcome import Throttled
-from tests.services.world import World
+from tests.services.world import UNKNOWN, World
 
 
 @pytest.fixture
@@ -53,6 +53,20 @@ def test_a_vendor_that_throttles_again_and_again_is_left_alone(world):
     world.drain("sms")
     assert len(vendor.calls) <= 10
     assert world.sums(made, "sms") == {"planned": 300, "waiting": 300}
+
+
+def test_throttling_between_lost_answers_does_not_hide_them(world):
+    vendor, made = _texts(world, 300, in_flight=4)
+    vendor.script.extend([[Throttled()], UNKNOWN] * 150)
+    world.drain("sms", rounds=1)
+    assert world.sums(made, "sms")["unknown"] <= 5
+
+
+def test_no_time_is_no_time_whether_zero_or_none(world):
+    vendor, made = _texts(world, 50)
+    vendor.script.append([Throttled(0.0)])
+    world.drain("sms")
+    assert world.sums(made, "sms") == {"planned": 50, "waiting": 1, "accepted": 49}
 
 
 def test_the_window_halves_when_throttled_and_grows_again(world):
