@@ -52,7 +52,7 @@ def _left_today(ctx: Context, work: Work) -> int:
 
 
 def seal(ctx: Context, work: Work, chosen: Sequence[list[int]], part: int) -> dict[int, Envelope]:
-    """Envelopes before the intent, so that a crash over one of them leaves nobody unknown."""
+    """Envelopes before the intent, so that a crash over one of them leaves none of them unknown."""
     seqs = [seq for some in chosen for seq in some]
     if work.claim.careful:
         with ctx.ledger.write() as tx:

@@ -67,8 +67,9 @@ def test_the_doctor_names_the_account_and_the_mend(world):
     assert "dispatcher event retry mail" in told.mend
 
 
-def test_what_an_old_post_says_does_not_undo_what_a_person_lifted_since(world):
-    world.audience(2)
+def _lifted_after_a_post(world, people):
+    """A post is parked; then a bounce of the first of them is suppressed, and lifted by a person."""
+    world.audience(people)
     made = world.broadcast(["email"], {"email": ["mail"]})
     world.release(made)
     world.drain("email")
@@ -77,6 +78,11 @@ def test_what_an_old_post_says_does_not_undo_what_a_person_lifted_since(world):
     suppressions.add(world.ctx, operator, "p1@example.com", reason="hard_bounce")
     world.clock.pass_by(60)
     suppressions.remove(world.ctx, operator, "p1@example.com", reason="the mailbox was repaired")
+    return made, operator
+
+
+def test_what_an_old_post_says_does_not_undo_what_a_person_lifted_since(world):
+    made, operator = _lifted_after_a_post(world, 2)
     world.clock.pass_by(60)
     keys = [f"{world.ctx.ledger_id}.{made}.{seq}" for seq in (0, 1)]
     bounces = [Event(key, EventType.BOUNCED, key, None, suppresses="hard_bounce") for key in keys]
@@ -91,15 +97,7 @@ def test_what_an_old_post_says_does_not_undo_what_a_person_lifted_since(world):
 
 
 def test_another_reason_than_the_one_that_was_lifted_is_heard(world):
-    world.audience(1)
-    made = world.broadcast(["email"], {"email": ["mail"]})
-    world.release(made)
-    world.drain("email")
-    operator = _person(world, Role.OPERATOR)
-    _post(world, b"?")
-    suppressions.add(world.ctx, operator, "p1@example.com", reason="hard_bounce")
-    world.clock.pass_by(60)
-    suppressions.remove(world.ctx, operator, "p1@example.com", reason="the mailbox was repaired")
+    made, operator = _lifted_after_a_post(world, 1)
     key = f"{world.ctx.ledger_id}.{made}.0"
     complaint = Event(key, EventType.COMPLAINED, key, None, suppresses="spam_report")
     world.vendors["mail"].parse = lambda request: [complaint]
