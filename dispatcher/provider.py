@@ -28,8 +28,8 @@ from dispatcher.wire import Wire
 GROUP = "dispatcher.providers"
 
 _ATOM = r"[\w!#$%&'*+/=?^`{|}~-]++"
-_LABEL = r"[A-Za-z0-9]++(?:-++[A-Za-z0-9]++)*+"
-_ASCII_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*+@{_LABEL}(?:\.{_LABEL})++", re.ASCII)
+_LABEL = r"[A-Za-z0-9]++(?:-++[A-Za-z0-9]++)*"
+_ASCII_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+", re.ASCII)
 _UNSAFE_IN_HEADER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]|=\\?")
 """Control characters (category Cc), line and paragraph separators, and the start of an encoded word."""
 
