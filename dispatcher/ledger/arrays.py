@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-KINDS = {"int": "bigint", "text": "text", "bytes": "bytea"}
+KINDS = {"int": "bigint", "text": "text"}
 """Our word for what a column holds, and PostgreSQL's."""
 
 
@@ -30,12 +30,8 @@ def _quoted(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _hex(value: bytes) -> str:
-    return f'"\\\\x{value.hex()}"'
-
-
 def _digits(value: int) -> str:
     return str(int(value))  # an enumeration's own str is its name
 
 
-_WRITTEN: dict[str, Callable[[Any], str]] = {"int": _digits, "text": _quoted, "bytes": _hex}
+_WRITTEN: dict[str, Callable[[Any], str]] = {"int": _digits, "text": _quoted}

@@ -10,6 +10,7 @@ is not the loudest word that counts but the person at the other end:
 Only such deliveries have rows here; all others are their one copy.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,21 +42,19 @@ def send_again(tx: Tx, broadcast_id: int, seqs: Sequence[int], was: D, reason: s
     return sweeps.settle_rows(tx, broadcast_id, seqs, was, D.WAITING, reason)
 
 
-def fold(tx: Tx, broadcast_id: int, proofs: Mapping[tuple[int, int | None], Proof]) -> int:
-    """Let deliveries follow what events prove about their copies; how many changed.
+def fold(tx: Tx, broadcast_id: int, proofs: Mapping[tuple[int, int | None], Proof]) -> Counter[D]:
+    """Under the locked batches, let deliveries follow what events prove about their copies; how many changed to what.
 
     `proofs` by seq and number of the copy; None where the vendor does not say which, so it is taken for the newest.
     """
-    seqs = sorted({seq for seq, _ in proofs})
-    claims.lock_batches(tx, broadcast_id, sorted({seq // BATCH for seq in seqs}))
-    known = _known(tx, broadcast_id, seqs)
+    known = _known(tx, broadcast_id, sorted({seq for seq, _ in proofs}))
     single: dict[int, Proof] = {}
     for (seq, _), proof in proofs.items():
         if seq not in known and (seq not in single or single[seq][0] < proof[0]):
             single[seq] = proof
-    rose = events.fold(tx, broadcast_id, single) if single else 0
+    rose = events.fold(tx, broadcast_id, single) if single else Counter()
     several = {place: proof for place, proof in proofs.items() if place[0] in known}
-    return rose + (_follow(tx, broadcast_id, several, known) if several else 0)
+    return rose + (_follow(tx, broadcast_id, several, known) if several else Counter())
 
 
 def _known(tx: Tx, broadcast_id: int, seqs: Sequence[int]) -> dict[int, dict[int, Proof]]:
@@ -77,7 +76,7 @@ def _follow(
     broadcast_id: int,
     proofs: Mapping[tuple[int, int | None], Proof],
     known: Mapping[int, dict[int, Proof]],
-) -> int:
+) -> Counter[D]:
     rows = _deliveries(tx, broadcast_id, sorted({seq for seq, _ in proofs}))
     risen: dict[tuple[int, int], Proof] = {}
     for (seq, told), proof in proofs.items():
@@ -85,14 +84,15 @@ def _follow(
         if number not in known[seq] or known[seq][number][0] < proof[0]:
             risen[seq, number] = known[seq][number] = proof
     if not risen:
-        return 0
+        return Counter()
     _keep(tx, broadcast_id, risen)
     moves = []
     for seq in sorted({seq for seq, _ in risen}):
         state, reason = _verdict(rows[seq], known[seq], refused=(seq, rows[seq].tries) in risen)
         if state != rows[seq].state:
             moves.append((seq, int(state), reason))
-    return _move(tx, broadcast_id, moves)
+    _move(tx, broadcast_id, moves)
+    return Counter(D(state) for _, state, _ in moves)
 
 
 def _deliveries(tx: Tx, broadcast_id: int, seqs: Sequence[int]) -> dict[int, Row[Any]]:
@@ -151,7 +151,7 @@ def _keep(tx: Tx, broadcast_id: int, words: Mapping[tuple[int, int], Proof]) -> 
     )  # fmt: skip
 
 
-def _move(tx: Tx, broadcast_id: int, moves: Sequence[tuple[int, int, str | None]]) -> int:
+def _move(tx: Tx, broadcast_id: int, moves: Sequence[tuple[int, int, str | None]]) -> None:
     tx.change_by(
         "UPDATE delivery SET state = r.proof, reason = r.why {r} WHERE broadcast_id = :b AND seq = r.place",
         {"place": "int", "proof": "int", "why": "text"},
@@ -160,4 +160,3 @@ def _move(tx: Tx, broadcast_id: int, moves: Sequence[tuple[int, int, str | None]
     )
     for no in sorted({seq // BATCH for seq, *_ in moves}):
         claims.recount(tx, broadcast_id, no, no)
-    return len(moves)

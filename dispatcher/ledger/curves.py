@@ -29,11 +29,10 @@ def accepted(tx: Tx, broadcast_id: int, since: int) -> Sequence[Row[Any]]:
 
 
 def delivered(tx: Tx, broadcast_id: int, since: int) -> Sequence[Row[Any]]:
-    """wait (ms after `since`), n: when the vendors' word came in; their own times are whole seconds."""
-    where = "broadcast_id = :b AND type = 'delivered'"
-    last = tx.scalar(f"SELECT max(received_at) FROM event WHERE {where}", b=broadcast_id)
+    """wait (ms after `since`), n: when the vendors' word came in, by whole seconds, the later end of each."""
+    last = tx.scalar("SELECT max(at) FROM arrival WHERE broadcast_id = :b", b=broadcast_id)
     return tx.all(
-        f"SELECT (received_at - :since) / :step * :step AS wait, count(*) AS n FROM event WHERE {where}"
+        "SELECT (at - :since) / :step * :step AS wait, sum(n) AS n FROM arrival WHERE broadcast_id = :b"
         " GROUP BY 1 ORDER BY 1",
         b=broadcast_id, since=since, step=_step(last, since),
     )  # fmt: skip

@@ -85,23 +85,17 @@ class Tx:
             for row in rows:
                 copy.write_row(row)
 
-    def insert_few(
-        self, table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]], *, conflict: str = ""
-    ) -> None:
-        """A few new rows in one round trip. `columns` is name to `int`, `text` or `bytes`."""
+    def insert_few(self, table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
+        """A few new rows in one round trip. `columns` is name to `int` or `text`."""
         if not rows:
             return
         names = ", ".join(columns)
         if self.is_sqlite:
             marks = ", ".join("?" * len(columns))
-            self._connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks}){conflict}", rows)
+            self._connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
             return
-        sql = f"INSERT INTO {table} ({names}) SELECT * FROM {arrays.unnest(columns)}{conflict}"
+        sql = f"INSERT INTO {table} ({names}) SELECT * FROM {arrays.unnest(columns)}"
         self._run(sql, arrays.literals(columns, rows))
-
-    def insert_new(self, table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
-        """Rows, leaving out those whose key is there already. `columns` as with `insert_few`."""
-        self.insert_few(table, columns, rows, conflict=" ON CONFLICT DO NOTHING")
 
     def change_by(self, sql: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]], **shared: Any) -> int:
         """One UPDATE for many rows; how many it changed. `sql` speaks of `r.<column>` and has `{r}` where FROM goes.

@@ -1,11 +1,11 @@
-"""Signed posts as they came, events once each, and the fold of events into deliveries."""
+"""Signed posts as they came, and the fold of the events in them into deliveries."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
-from dispatcher.ledger import arrays, claims
+from dispatcher.ledger import arrays
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import BATCH
@@ -21,19 +21,6 @@ ALONE = 2
 
 _FREE = "state = 0 AND (tries = 0 OR taken_until <= :now OR taken_until > :latest)"
 """Nobody has it in hand; an end two leases away was written before the clock stepped back."""
-
-
-class Report(NamedTuple):
-    """One event as it is kept. `hash` is over account and the vendor's event id. A tuple: there are millions."""
-
-    hash: bytes
-    account: str
-    broadcast_id: int | None
-    seq: int | None
-    type: str
-    occurred_at: int | None
-    received_at: int
-    reason: str | None
 
 
 def store(tx: Tx, posts: Iterable[tuple[str, int, str, Mapping[str, str], bytes]]) -> None:
@@ -148,28 +135,21 @@ def reopen(tx: Tx, account: str, post: int | None, now: int) -> int:
     return opened
 
 
-def keep(tx: Tx, reports: Sequence[Report]) -> None:
-    """Every event once; one that is known already changes nothing.
+def fold(tx: Tx, broadcast_id: int, proofs: Mapping[int, tuple[DeliveryState, str | None]]) -> Counter[DeliveryState]:
+    """Under the locked batches, lift deliveries to what events prove, never lower them; how many rose to what.
 
-    In the order of their keys: neighbours share a page, and two workers that keep the same events cannot deadlock.
+    `proofs` by seq.
     """
-    kinds = {
-        "hash": "bytes", "account": "text", "broadcast_id": "int", "seq": "int", "type": "text",
-        "occurred_at": "int", "received_at": "int", "reason": "text",
-    }  # fmt: skip
-    tx.insert_new("event", kinds, sorted(reports, key=itemgetter(0)))
-
-
-def fold(tx: Tx, broadcast_id: int, proofs: Mapping[int, tuple[DeliveryState, str | None]]) -> int:
-    """Lift deliveries to what events prove, never lower them; how many rose. `proofs` by seq."""
     if tx.is_sqlite:
         moved = _lift_alike(tx, broadcast_id, proofs)
     else:
-        claims.lock_batches(tx, broadcast_id, sorted({seq // BATCH for seq in proofs}))
         rows = [(seq, int(state), reason) for seq, (state, reason) in sorted(proofs.items())]
         moved = _lift_all(tx, broadcast_id, rows)
     _shift(tx, broadcast_id, moved)
-    return sum(row.n for row in moved)
+    risen: Counter[DeliveryState] = Counter()
+    for row in moved:
+        risen[DeliveryState(row.now)] += row.n
+    return risen
 
 
 def _lift_alike(
@@ -268,7 +248,17 @@ def misfits(tx: Tx, broadcast_id: int, seqs: Sequence[int]) -> list[tuple[int, s
     return [(seq, word) for seq, word in odd if word not in fine]
 
 
-def prune(tx: Tx, inbox_before: int, events_before: int) -> None:
-    """Forget applied posts and, after the dedupe time, events."""
-    tx.change("DELETE FROM inbox WHERE state = 1 AND received_at < :before", before=inbox_before)
-    tx.change("DELETE FROM event WHERE received_at < :before", before=events_before)
+def arrived(tx: Tx, arrivals: Mapping[tuple[int, int], int]) -> None:
+    """Count deliveries that rose to delivered, by broadcast and the second (ms) in which the word came."""
+    rows = [(broadcast_id, at, n) for (broadcast_id, at), n in sorted(arrivals.items())]
+    tx.change(
+        "INSERT INTO arrival (broadcast_id, at, n) SELECT x.b, x.at, x.n"
+        f" FROM {tx.rows_of({'b': 'int', 'at': 'int', 'n': 'int'})} x WHERE x.n > 0"
+        " ON CONFLICT (broadcast_id, at) DO UPDATE SET n = arrival.n + excluded.n",
+        rows=tx.pack(rows),
+    )
+
+
+def prune(tx: Tx, before: int) -> None:
+    """Forget applied posts."""
+    tx.change("DELETE FROM inbox WHERE state = 1 AND received_at < :before", before=before)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class EventType(StrEnum):
-    """Normalised event vocabulary; a vendor's word we do not know is UNKNOWN and is kept."""
+    """Normalised event vocabulary; a vendor's word we do not know is UNKNOWN."""
 
     PROCESSED = "processed"  # the vendor has taken the message on
     DEFERRED = "deferred"  # the far side asked the vendor to wait; nothing decided
@@ -29,20 +29,17 @@ class Event(NamedTuple):
 
     `key` is our Envelope key as echoed by the vendor (None if it echoed none), `copy` its number.
 
-    A vendor that echoes no number (None) is taken to speak of the newest copy.
-    `event_id` is the vendor's own id, or one derived from the content when it has none: equal for a repeat.
+    A vendor that echoes no number (None) is taken to speak of the newest copy. `vendor_word` is what it calls this.
     `suppresses` names a suppression reason this event proves (hard_bounce, spam_report, opt_out, invalid).
+    It has no id: proof only rises, so a repeat says nothing new.
     """
 
-    event_id: str
     type: EventType
     key: str | None
-    occurred_at: datetime | None
-    provider_message_id: str | None = None
-    reason: str = ""
-    suppresses: str | None = None
     vendor_word: str = ""
     copy: int | None = None
+    reason: str = ""
+    suppresses: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

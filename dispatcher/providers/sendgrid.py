@@ -22,10 +22,9 @@ Oddities:
 
 import base64
 import functools
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
@@ -347,29 +346,12 @@ def _event(entry: dict[str, Any]) -> Event:
     if kind is EventType.DROPPED:
         suppresses = DROPS.get(str(entry.get("reason", "")).lower())
     key = entry.get("d")
-    why = entry.get("reason") or entry.get("response")
+    why = None if kind is EventType.DELIVERED else entry.get("reason") or entry.get("response")
     return Event(
-        event_id=str(entry.get("sg_event_id") or _digest(entry)),
-        type=kind,
-        key=key if isinstance(key, str) else None,
-        occurred_at=_moment(entry.get("timestamp")),
-        provider_message_id=str(entry.get("sg_message_id") or "").partition(".")[0] or None,
-        reason=reason(why) if why and kind is not EventType.DELIVERED else "",
-        suppresses=suppresses,
-        vendor_word=word[:64],
-        copy=copy_number(entry.get("n")),
+        kind,
+        key if isinstance(key, str) else None,
+        word[:64],
+        copy_number(entry["n"]) if "n" in entry else 1,
+        reason(why) if why else "",
+        suppresses,
     )
-
-
-def _digest(entry: Mapping[str, Any]) -> str:
-    return hashlib.sha256(orjson.dumps(entry, option=orjson.OPT_SORT_KEYS)).hexdigest()[:40]
-
-
-def _moment(timestamp: object) -> datetime | None:
-    """The vendor writes whole seconds since 1970."""
-    return _at(timestamp) if isinstance(timestamp, int | float) and 0 < timestamp < 1e11 else None
-
-
-@functools.lru_cache(maxsize=1024)  # the events of one post are of a few seconds
-def _at(timestamp: float) -> datetime:
-    return datetime.fromtimestamp(timestamp, UTC)

@@ -245,7 +245,7 @@ class Twilio:
         if answer.status != 200:
             return [] if answer.status == 404 else None
         told = answer.json()
-        return [_event(provider_message_id, str(told.get("status")), _int(told.get("error_code")), key, copy)]
+        return [_event(str(told.get("status")), _int(told.get("error_code")), key, copy)]
 
     def verify(self, request: WebhookRequest) -> None:
         """HMAC over our own public URL (never the Host header) and every parameter, or over the URL of a JSON body."""
@@ -279,14 +279,12 @@ class Twilio:
         return f"{base}?{query}" if query else base
 
     def parse(self, request: WebhookRequest) -> Sequence[Event]:
-        """One callback is one event. The content names it, since Twilio gives it no id: a repeat is equal."""
+        """One callback is one event."""
         fields = _fields(request)
-        sid = fields.get("MessageSid") or fields.get("SmsSid") or ""
         word = fields.get("MessageStatus") or fields.get("SmsStatus") or ""
         number = _int(fields.get("ErrorCode"))
         query = dict(parse_qsl(urlsplit(request.url).query))
-        nameless = hashlib.sha256(request.body).hexdigest()[:40]
-        return [_event(sid, word, number, query.get("d"), copy_number(query.get("n")), nameless)]
+        return [_event(word, number, query.get("d"), copy_number(query.get("n")))]
 
 
 def _marks(envelope: Envelope) -> str:
@@ -294,19 +292,16 @@ def _marks(envelope: Envelope) -> str:
     return urlencode({"d": envelope.key} | ({"n": str(envelope.copy)} if envelope.copy > 1 else {}))
 
 
-def _event(sid: str, word: str, number: int | None, key: str | None, copy: int, nameless: str = "") -> Event:
+def _event(word: str, number: int | None, key: str | None, copy: int) -> Event:
     """One word about one message, the same whether it was told or asked for."""
     code = CODES.get(number) if number else None
     return Event(
-        event_id=f"{sid}:{word}:{number or 0}"[:100] if sid else nameless,
-        type=EVENTS.get(word, EventType.UNKNOWN),
-        key=key,
-        occurred_at=None,
-        provider_message_id=sid or None,
-        reason=reason(number, code.words if code else "") if number else "",
-        suppresses=code.suppresses if code and word in _DEAD else None,
-        vendor_word=word[:64],
-        copy=copy,
+        EVENTS.get(word, EventType.UNKNOWN),
+        key,
+        word[:64],
+        copy,
+        reason(number, code.words if code else "") if number else "",
+        code.suppresses if code and word in _DEAD else None,
     )
 
 

@@ -86,8 +86,7 @@ async def _ask_all(
         some = rows[start : start + AT_ONCE]
         found = await asyncio.gather(*(_fate(ctx, channel, row) for row in some))
         answered = next((n for n, told in enumerate(found) if told is None), len(some))
-        for row, told in zip(some[:answered], found, strict=False):
-            events.take(ctx, row.account, told or ())
+        events.take(ctx, [event for told in found[:answered] for event in told or ()])
         if answered:
             with ctx.ledger.write() as tx:
                 asking.asked(tx, channel, step, some[answered - 1])

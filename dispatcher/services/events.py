@@ -1,8 +1,8 @@
 """Vendors' reports: verified and stored before they are answered, applied by a worker in sets."""
 
-import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,9 +10,9 @@ from typing import Any
 from dispatcher.errors import DispatcherError, NotFound
 from dispatcher.ledger import anomalies, claims, copies, events
 from dispatcher.ledger.engine import LedgerFault, Tx
-from dispatcher.ledger.events import Report
 from dispatcher.ledger.rows import Row
 from dispatcher.log import get
+from dispatcher.model.broadcast import BATCH
 from dispatcher.model.clock import from_ms, to_ms
 from dispatcher.model.event import Event, EventType, WebhookRequest
 from dispatcher.model.states import DeliveryState
@@ -23,9 +23,6 @@ from dispatcher.services.envelopes import parse_key
 POSTS, SIZE = 200, 4 << 20
 """Stored posts applied in one transaction, and bytes of them: some 12,000 events:
 memory stays flat, and on SQLite new posts do not wait long for their turn to be stored."""
-
-_WORDS = {kind: kind.value for kind in EventType}
-"""SQLite's driver looks for an adapter, each time, for whatever is not a plain string."""
 
 FATAL = 5
 """A post that was taken so often and never dealt with is parked: each time the worker died."""
@@ -89,7 +86,7 @@ class _Unusable(ValueError):
 
 @dataclass(slots=True)
 class _Proved:
-    """What a set of posts proves about one broadcast."""
+    """What came in one second proves about one broadcast."""
 
     seqs: set[int] = field(default_factory=set)
     proofs: dict[tuple[int, int | None], copies.Proof] = field(default_factory=dict)
@@ -97,10 +94,9 @@ class _Proved:
 
 @dataclass(slots=True)
 class _Folded:
-    """What a set of posts says."""
+    """What a set of posts says. `proved` by broadcast and the end of the second in which it came (ms)."""
 
-    reports: list[Report] = field(default_factory=list)
-    proved: dict[int, _Proved] = field(default_factory=dict)
+    proved: dict[tuple[int, int], _Proved] = field(default_factory=dict)
     suppressed: list[tuple[int, int, str, int]] = field(default_factory=list)
     done: list[int] = field(default_factory=list)
     poison: list[tuple[int, str, str]] = field(default_factory=list)
@@ -155,20 +151,18 @@ def _apply(ctx: Context, posts: Sequence[Row[Any]]) -> None:
         raise
 
 
-def take(ctx: Context, account: str, found: Sequence[Event]) -> None:
+def take(ctx: Context, found: Sequence[Event]) -> None:
     """Events that we asked for ourselves."""
     folded = _Folded()
-    _add(ctx, account, found, to_ms(ctx.clock.now()), folded)
-    if folded.reports:
+    _add(ctx, found, to_ms(ctx.clock.now()), folded)
+    if folded.proved:
         _write(ctx, folded)
 
 
 def _write(ctx: Context, folded: _Folded) -> None:
     now = to_ms(ctx.clock.now())
     with ctx.ledger.write() as tx:
-        events.keep(tx, folded.reports)
-        for broadcast_id, proved in sorted(folded.proved.items()):
-            _fold(tx, broadcast_id, proved, now)
+        _fold_all(tx, folded.proved, now)
         if folded.suppressed:
             claims.suppress_addresses(tx, folded.suppressed, "provider event", now)
         for post_id, account, error in folded.poison:
@@ -177,10 +171,28 @@ def _write(ctx: Context, folded: _Folded) -> None:
         events.close(tx, folded.done, events.DONE)
 
 
-def _fold(tx: Tx, broadcast_id: int, proved: _Proved, now: int) -> None:
-    rose = copies.fold(tx, broadcast_id, proved.proofs) if proved.proofs else 0
-    if rose == len(proved.seqs):
-        return
+def _fold_all(tx: Tx, proved: Mapping[tuple[int, int], _Proved], now: int) -> None:
+    """All batches of a broadcast are locked before the first second of it, so that two workers never wait in a ring."""
+    touched: dict[int, set[int]] = {}
+    for (broadcast_id, _), one in proved.items():
+        touched.setdefault(broadcast_id, set()).update(seq // BATCH for seq in one.seqs)
+    arrivals = {}
+    for broadcast_id, at in sorted(proved):
+        if numbers := touched.pop(broadcast_id, None):
+            claims.lock_batches(tx, broadcast_id, sorted(numbers))
+        arrivals[broadcast_id, at] = _fold(tx, broadcast_id, proved[broadcast_id, at], now)
+    events.arrived(tx, arrivals)
+
+
+def _fold(tx: Tx, broadcast_id: int, proved: _Proved, now: int) -> int:
+    """How many rose to delivered."""
+    rose = copies.fold(tx, broadcast_id, proved.proofs) if proved.proofs else Counter()
+    if rose.total() != len(proved.seqs):
+        _look_at_misfits(tx, broadcast_id, proved, now)
+    return rose[DeliveryState.DELIVERED]
+
+
+def _look_at_misfits(tx: Tx, broadcast_id: int, proved: _Proved, now: int) -> None:
     for seq, word in events.misfits(tx, broadcast_id, sorted(proved.seqs)):
         detail = f"an event came for a delivery that is {word}"
         anomalies.add(tx, "event for nobody", detail, now, broadcast_id=broadcast_id, seq=seq)
@@ -201,24 +213,27 @@ def _read_post(ctx: Context, post: Row[Any], folded: _Folded) -> None:
         folded.poison.append((post.id, post.account, f"{why}, post {post.id}"))
         return
     folded.done.append(post.id)
-    _add(ctx, post.account, found, post.received_at, folded)
+    if odd := {event.vendor_word for event in found if event.type is EventType.UNKNOWN}:
+        log.warning("unknown_event_words", account=post.account, words=sorted(odd)[:10])
+    _add(ctx, found, post.received_at, folded)
 
 
 def _request(post: Row[Any]) -> WebhookRequest:
     return WebhookRequest("POST", post.url, json.loads(post.headers), bytes(post.body), from_ms(post.received_at))
 
 
-def _add(ctx: Context, account: str, found: Iterable[Event], received_at: int, folded: _Folded) -> None:
+def _add(ctx: Context, found: Iterable[Event], received_at: int, folded: _Folded) -> None:
+    """What events say of deliveries of ours; others' are none of our business."""
+    second = -(-received_at // 1000) * 1000
     for event in found:
-        key = parse_key(event.key) if event.key else None
-        ours = key if key and key[0] == ctx.ledger_id else None
-        folded.reports.append(_report(account, event, ours, received_at))
-        if ours is None:
+        ours = parse_key(event.key) if event.key else None
+        if ours is None or ours[0] != ctx.ledger_id:
             continue
         _, broadcast_id, seq = ours
-        if broadcast_id not in folded.proved:
-            folded.proved[broadcast_id] = _Proved()
-        _prove(event, seq, folded.proved[broadcast_id])
+        place = broadcast_id, second
+        if place not in folded.proved:
+            folded.proved[place] = _Proved()
+        _prove(event, seq, folded.proved[place])
         if event.suppresses:
             folded.suppressed.append((broadcast_id, seq, event.suppresses, received_at))
 
@@ -232,11 +247,3 @@ def _prove(event: Event, seq: int, proved: _Proved) -> None:
     if known is None or known[0] < state:
         reason = (event.reason or event.vendor_word)[:200] if state is DeliveryState.FAILED else None
         proved.proofs[seq, event.copy] = (state, reason)
-
-
-def _report(account: str, event: Event, ours: tuple[str, int, int] | None, received_at: int) -> Report:
-    digest = hashlib.blake2b(f"{account}\0{event.event_id}".encode(), digest_size=16).digest()
-    at = to_ms(event.occurred_at) if event.occurred_at else None
-    _, broadcast_id, seq = ours or (None, None, None)
-    word = _WORDS[event.type]
-    return Report(digest, account, broadcast_id, seq, word, at, received_at, event.reason[:200] or None)

@@ -168,8 +168,7 @@ def _prune(ctx: Context, now: int) -> None:
     """Once an hour's worth of milliseconds at most: the first second of each."""
     if now // 1000 % 3600:
         return
-    kept = ctx.settings.dispatch.event_dedupe_days * 24 * 3600 * 1000
     with ctx.ledger.write() as tx:
-        events.prune(tx, now - INBOX_KEPT_MS, now - kept)
+        events.prune(tx, now - INBOX_KEPT_MS)
     signals.prune(ctx)
     outward.prune(ctx, now)

@@ -109,7 +109,6 @@ class Dispatch(Block):
     promotional_days: float = Field(default=7, gt=0)
     service_most: int = Field(default=5, ge=0)
     service_days: float = Field(default=1, gt=0)
-    event_dedupe_days: int = Field(default=14, ge=1)
     ask_after_seconds: Ages = (900, 3600, 86_400)
     retry: Retry = Retry()
     breaker: Breaker = Breaker()

@@ -74,7 +74,7 @@ class Vendor:
         self.final.setdefault(key, {})[copy] = words[-1]
         for word in words + ([dice.choice(words)] if dice.random() < 0.3 else []):
             self._events += 1
-            event = {"id": f"{key}/{copy}/{word}", "key": key, "copy": copy, "word": word}
+            event = {"key": key, "copy": copy, "word": word}
             self.machine.at(
                 self.machine.now + dice.uniform(0.1, LONGEST_EVENT), lambda event=event: self._post(self, [event])
             )
@@ -83,7 +83,7 @@ class Vendor:
         pass
 
     def parse(self, request):
-        return [Event(e["id"], EventType(e["word"]), e["key"], None, copy=e["copy"]) for e in json.loads(request.body)]
+        return [Event(EventType(e["word"]), e["key"], copy=e["copy"]) for e in json.loads(request.body)]
 
 
 class Lister(Vendor):

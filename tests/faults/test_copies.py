@@ -34,8 +34,7 @@ def _world(folder, url):
     vendor = made.add_account("mail", Channel.EMAIL)
     vendor.verify = lambda request: None
     vendor.parse = lambda request: [
-        Event(f"{key}/{copy}/{word}", EventType(word), key, None, copy=copy)
-        for key, copy, word in json.loads(request.body)
+        Event(EventType(word), key, copy=copy) for key, copy, word in json.loads(request.body)
     ]
     made.audience(3)
     return made

@@ -12,12 +12,11 @@ ROWS = st.lists(
     st.tuples(
         st.none() | st.integers(-(2**63), 2**63 - 1),
         st.none() | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
-        st.none() | st.binary(max_size=20),
     ),
     min_size=1,
     max_size=20,
 )
-COLUMNS = {"number": "int", "word": "text", "raw": "bytes"}
+COLUMNS = {"number": "int", "word": "text"}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +29,7 @@ def ledger(postgres_server):
 def _back(ledger, rows):
     with ledger.read() as tx:
         found = tx.all(f"SELECT * FROM {arrays.unnest(COLUMNS)}", **arrays.literals(COLUMNS, rows))
-    return [(row.number, row.word, None if row.raw is None else bytes(row.raw)) for row in found]
+    return [(row.number, row.word) for row in found]
 
 
 @pytest.mark.postgres
@@ -42,8 +41,8 @@ def test_every_value_comes_back(ledger, rows):
 
 @pytest.mark.postgres
 def test_what_looks_like_syntax_is_text(ledger):
-    words = ["NULL", "null", "", " ", "{}", "{a,b}", 'say "no"', "back\\slash", "\\", "a,b", "'; DROP TABLE event; --"]
-    rows = [(i, word, b"\\x00") for i, word in enumerate(words)]
+    words = ["NULL", "null", "", " ", "{}", "{a,b}", 'say "no"', "back\\slash", "\\", "a,b", "'; DROP TABLE batch; --"]
+    rows = list(enumerate(words))
     assert _back(ledger, rows) == rows
 
 

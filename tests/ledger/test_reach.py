@@ -8,7 +8,6 @@ import pytest
 
 from dispatcher.ledger import claims, copies, events, leases
 from dispatcher.ledger.claims import Closing, Finding, Request
-from dispatcher.ledger.events import Report
 from dispatcher.model.broadcast import BATCH
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel
@@ -16,7 +15,7 @@ from dispatcher.model.states import DeliveryState
 from tests.services.world import World
 
 LATE = 1 << 60
-LARGE = ("delivery", "attempt", "recipient", "event", "copy")
+LARGE = ("delivery", "attempt", "recipient", "arrival", "copy")
 
 
 class Reader:
@@ -63,10 +62,9 @@ def _everything(tmp_path, url, batches):
     assert moved == 50
     proofs = {(first + i, None): (DeliveryState.DELIVERED, None) for i in range(0, 50, 2)}
     rose, told["events"] = reader.run(lambda tx: copies.fold(tx, made, proofs))
-    assert rose == 25
+    assert rose == {DeliveryState.DELIVERED: 25}
     told["misfits"] = reader.run(lambda tx: events.misfits(tx, made, [seq for seq, _ in proofs]))[1]
-    reports = [Report(bytes([i]) * 16, "text", made, first + i, "delivered", now, now, None) for i in range(25)]
-    told["kept"] = reader.run(lambda tx: events.keep(tx, reports))[1]
+    told["arrived"] = reader.run(lambda tx: events.arrived(tx, {(made, now): 25}))[1]
     proved = [(made, first + i, "hard bounce", now) for i in range(5)]
     told["suppress"] = reader.run(lambda tx: claims.suppress_addresses(tx, proved, "test", now))[1]
     world.ctx.ledger.close()

@@ -27,7 +27,7 @@ class Talkative:
         word = self.word(provider_message_id) if callable(self.word) else self.word
         if word is None:
             return None
-        return [Event(f"{provider_message_id}:{word}", WORDS[word], key, None, copy=copy)]
+        return [Event(WORDS[word], key, copy=copy)]
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_lost_words_are_asked_for_and_taken_as_events(world, talk, sent):
     assert world.sums(sent, "sms") == {"planned": PEOPLE, "delivered": PEOPLE}
     with world.ctx.ledger.read() as tx:
         assert counts.wrong_batches(tx, sent) == []
-        assert tx.scalar("SELECT count(*) FROM event") == PEOPLE
+        assert tx.scalar("SELECT sum(n) FROM arrival") == PEOPLE
 
 
 def test_who_stays_silent_is_asked_after_again_later_and_then_no_more(world, talk, sent):
@@ -119,7 +119,7 @@ def test_a_message_of_which_only_an_event_told_is_looked_up_first(world, talk):
     vendor.script.append(UNKNOWN)
     world.drain("sms")
     key = f"{world.ctx.ledger_id}.{made}.0"
-    events.take(world.ctx, "text", [Event("sent", EventType.PROCESSED, key, None, copy=1)])
+    events.take(world.ctx, [Event(EventType.PROCESSED, key, copy=1)])
     assert world.sums(made, "sms") == {"planned": 1, "accepted": 1}
     vendor.found = {"+447700900001": Accepted("found")}
     world.clock.pass_by(930)

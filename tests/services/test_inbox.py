@@ -1,12 +1,18 @@
 """Stored posts: each in one worker's hands at a time, none lost with its worker, none that kills forever."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
 import pytest
 
+from dispatcher.ledger import copies
 from dispatcher.ledger import events as inbox
 from dispatcher.ledger.engine import LedgerFault
-from dispatcher.model.event import Event, EventType
+from dispatcher.model.broadcast import BATCH
+from dispatcher.model.clock import to_ms
 from dispatcher.services import events
-from tests.services.inbox_world import build, kept, store
+from tests.services.inbox_world import applied, build, store
 
 LEASE = 60_000
 ROOM = 1 << 20
@@ -74,18 +80,18 @@ def test_a_ledger_that_refuses_gives_the_posts_back_uncounted(world, monkeypatch
     store(world, b"[1]", b"[2]")
     fault = LedgerFault(ValueError("away"), transient=True)
     with monkeypatch.context() as patch:
-        patch.setattr(inbox, "keep", lambda *a: (_ for _ in ()).throw(fault))
+        patch.setattr(inbox, "arrived", lambda *a: (_ for _ in ()).throw(fault))
         with pytest.raises(LedgerFault):
             events.apply(world.ctx)
     assert _take(world) == [(1, 1), (2, 1)]
 
 
 def test_a_post_that_kills_its_worker_is_parked_and_its_neighbours_are_applied(world):
-    store(world, b"[1]", b"[666]", b"[3]")
+    store(world, b"[1]", b"[6]", b"[3]")
     parse = world.vendors["mail"].parse
 
     def deadly(request):
-        if request.body == b"[666]":
+        if request.body == b"[6]":
             raise Died
         return parse(request)
 
@@ -97,7 +103,7 @@ def test_a_post_that_kills_its_worker_is_parked_and_its_neighbours_are_applied(w
         except Died:
             deaths += 1
         world.clock.pass_by(LEASE / 1000)
-    assert (deaths, kept(world)) == (events.FATAL, 2)
+    assert (deaths, applied(world)) == (events.FATAL, 2)
     with world.ctx.ledger.read() as tx:
         assert [tuple(row) for row in tx.all("SELECT id, state FROM inbox ORDER BY id")] == [(1, 1), (2, 2), (3, 1)]
         assert "post 2" in tx.scalar("SELECT detail FROM anomaly")
@@ -105,23 +111,22 @@ def test_a_post_that_kills_its_worker_is_parked_and_its_neighbours_are_applied(w
 
 @pytest.mark.parametrize("fault", [OverflowError("date"), LedgerFault(ValueError("value"), transient=False)])
 def test_what_fails_again_and_again_is_parked_and_holds_up_nobody(world, monkeypatch, fault):
-    store(world, b"[1]", b"[666]", b"[3]")
-    keep = inbox.keep
+    store(world, b"[1]", b"[6]", b"[3]")
+    fold = copies.fold
 
-    def failing(tx, reports):
-        if any(report.hash == odd for report in reports):
+    def failing(tx, broadcast_id, proofs):
+        if (6, None) in proofs:
             raise fault
-        keep(tx, reports)
+        return fold(tx, broadcast_id, proofs)
 
-    odd = events._report("mail", Event("e666", EventType.DELIVERED, None, None), None, 0).hash
-    monkeypatch.setattr(inbox, "keep", failing)
+    monkeypatch.setattr(copies, "fold", failing)
     failures = 0
     while events.anything_new(world.ctx):
         try:
             events.apply(world.ctx)
         except type(fault):
             failures += 1
-    assert (failures, kept(world)) == (events.FATAL, 2)
+    assert (failures, applied(world)) == (events.FATAL, 2)
 
 
 def test_way_is_made_before_a_post_of_which_workers_may_have_died_and_for_no_other(world):
@@ -130,9 +135,9 @@ def test_way_is_made_before_a_post_of_which_workers_may_have_died_and_for_no_oth
     _take(world, 2, at=LEASE)
     world.clock.pass_by(100 * LEASE)
     made = []
-    assert not events.apply(world.ctx, make_way=lambda: made.append(kept(world)))
+    assert not events.apply(world.ctx, make_way=lambda: made.append(applied(world)))
     assert made == [0, 1]
-    assert kept(world) == 3
+    assert applied(world) == 3
 
 
 def test_a_worker_that_was_frozen_changes_nothing_when_it_wakes(world):
@@ -140,7 +145,31 @@ def test_a_worker_that_was_frozen_changes_nothing_when_it_wakes(world):
     with world.ctx.ledger.write() as tx:
         held = inbox.take(tx, 0, LEASE, 10, ROOM)
     events.apply(world.ctx)
-    assert kept(world) == 2
+    assert applied(world) == 2
     events._apply(world.ctx, held)
-    assert kept(world) == 2
+    assert applied(world) == 2
     assert not events.anything_new(world.ctx)
+
+
+def test_two_workers_with_the_same_batches_in_other_order_do_not_wait_in_a_ring(tmp_path, database_url, monkeypatch):
+    world = build(tmp_path, database_url, people=BATCH + 1)
+    sets = []
+    for bodies in ([b"[1000]", b"[0]"], [b"[1]", b"[1000]"]):
+        for body in bodies:
+            store(world, body)
+            world.clock.pass_by(1)
+        with world.ctx.ledger.write() as tx:
+            sets.append(inbox.take(tx, to_ms(world.clock.now()), LEASE, 2, ROOM))
+    fold, both = copies.fold, threading.Barrier(2)
+
+    def slowly(*given):
+        risen = fold(*given)
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.5)  # each has done its first second, if the other lets it
+        return risen
+
+    monkeypatch.setattr(copies, "fold", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda posts: events._apply(world.ctx, posts), sets))
+    assert applied(world) == 3
+    world.ctx.ledger.close()
