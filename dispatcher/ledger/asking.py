@@ -20,8 +20,9 @@ def silent(tx: Tx, channel: str, step: int, now: int, limit: int) -> Sequence[Ro
         " a.finished_at, b.no, b.rendition_id FROM control c"
         " JOIN batch b ON b.broadcast_id = c.broadcast_id AND b.channel = c.channel"
         " JOIN attempt a ON a.broadcast_id = b.broadcast_id AND a.no = b.no"
-        " JOIN delivery d ON d.broadcast_id = b.broadcast_id AND d.seq = a.first_seq AND d.attempt_id = a.id"
+        f" {tx.beside('delivery', 'd', 'd.broadcast_id = b.broadcast_id AND d.seq = a.first_seq')}"
         " WHERE c.channel = :channel AND c.started_at > :oldest AND b.accepted > 0 AND d.state = 5 AND a.size = 1"
+        " AND d.attempt_id = a.id"
         " AND a.finished_at <= :until"
         " AND (a.finished_at > :at OR (a.finished_at = :at AND a.id > :last)) ORDER BY a.finished_at, a.id LIMIT :n",
         channel=channel, oldest=now - OLDEST_MS, until=now - step * 1000, at=at, last=last, n=limit,

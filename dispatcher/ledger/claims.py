@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dispatcher.ledger import superseding
+from dispatcher.ledger import lookups, superseding
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
 from dispatcher.ledger.sparing import ADDRESS
@@ -148,7 +148,7 @@ def rows(tx: Tx, broadcast_id: int, no: int, version_id: int | None, channel: Ch
         )  # fmt: skip
     return tx.all(
         f"SELECT d.seq, d.rid, d.state, d.tries, r.{ADDRESS[channel]} AS address, r.fields, d.attempt_id"
-        " FROM delivery d JOIN recipient r ON r.version_id = :v AND r.rid = d.rid"
+        f" FROM delivery d {tx.beside('recipient', 'r', 'r.version_id = :v AND r.rid = d.rid')}"
         " WHERE d.broadcast_id = :b AND d.seq BETWEEN :lo AND :hi ORDER BY d.seq",
         v=version_id, b=broadcast_id, lo=no * BATCH, hi=no * BATCH + BATCH - 1,
     )  # fmt: skip
@@ -165,7 +165,7 @@ def suppressed_in_batch(tx: Tx, claim: Claim) -> dict[int, str]:
         return {}
     found = tx.all(
         "SELECT d.seq, min(s.reason) AS reason FROM delivery d"
-        " JOIN recipient r ON r.version_id = :v AND r.rid = d.rid"
+        f" {tx.beside('recipient', 'r', 'r.version_id = :v AND r.rid = d.rid')}"
         f" JOIN suppression s ON s.channel = :channel AND s.address = r.{ADDRESS[claim.channel]}"
         f" AND s.removed_at IS NULL"
         " AND (s.scope = 'all' OR s.scope = :scope)"
@@ -192,7 +192,7 @@ def suppress_addresses(tx: Tx, proved: Sequence[tuple[int, int, str, int]], sour
         f" FROM {tx.looked_up(_PROVED, 'delivery', 'd.broadcast_id = x.b AND d.seq = x.seq')}"
         f" JOIN batch b ON b.broadcast_id = d.broadcast_id AND b.no = d.seq / {BATCH}"
         " JOIN broadcast o ON o.id = d.broadcast_id"
-        " JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = d.rid"
+        f" {lookups.recipients(tx)}"
         " WHERE b.channel IN ('email', 'sms') AND NOT EXISTS (SELECT 1 FROM suppression s WHERE s.channel = b.channel"
         " AND s.address = CASE b.channel WHEN 'email' THEN r.email ELSE r.phone END AND s.reason = x.reason"
         " AND s.removed_at > x.heard_at AND s.removed_at <= :now)"

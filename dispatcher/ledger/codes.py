@@ -280,7 +280,7 @@ def release(tx: Tx, broadcast_id: int, now: int) -> int:
 def given_back(tx: Tx, broadcast_id: int, seqs: Iterable[int]) -> set[int]:
     """Those of the deliveries whose code was released: they may never go out again."""
     rows = tx.all(
-        f"SELECT d.seq FROM {tx.rows_of({'seq': 'int'})} x JOIN delivery d ON d.broadcast_id = :b AND d.seq = x.seq"
+        f"SELECT d.seq FROM {tx.looked_up({'seq': 'int'}, 'delivery', 'd.broadcast_id = :b AND d.seq = x.seq')}"
         " JOIN code_binding k ON k.broadcast_id = d.broadcast_id AND k.rid = d.rid WHERE k.released_at IS NOT NULL",
         b=broadcast_id, rows=tx.pack((seq,) for seq in seqs),
     )  # fmt: skip

@@ -29,8 +29,8 @@ def page(
 
 def _chosen(tx: Tx, scopes: Sequence[str], sparing: Sparing) -> tuple[str, Values]:
     """The recipients after that one, each with whether they get no mail and no text: SQL and its values."""
-    mail, values = left_out(Channel.EMAIL, scopes, sparing)
-    text, more = left_out(Channel.SMS, scopes, sparing)
+    mail, values = left_out(tx, Channel.EMAIL, scopes, sparing)
+    text, more = left_out(tx, Channel.SMS, scopes, sparing)
     lacking, field = lacks_consent(tx, sparing)
     chosen = (
         "SELECT r.rid, r.email, r.phone, r.locale, r.fields,"

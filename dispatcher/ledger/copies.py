@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dispatcher.ledger import claims, events, sweeps
+from dispatcher.ledger import claims, events, lookups, sweeps
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import BATCH
@@ -34,9 +34,9 @@ def send_again(tx: Tx, broadcast_id: int, seqs: Sequence[int], was: D, reason: s
     tx.change(
         "INSERT INTO copy (broadcast_id, seq, number, state, reason)"
         " SELECT d.broadcast_id, d.seq, d.tries, CASE WHEN a.outcome = 'lost' THEN 4 ELSE d.state END, d.reason"
-        f" FROM {tx.rows_of({'seq': 'int'})} x CROSS JOIN delivery d"
-        f" LEFT JOIN attempt a ON a.broadcast_id = d.broadcast_id AND a.no = d.seq / {BATCH} AND a.id = d.attempt_id"
-        " WHERE d.broadcast_id = :b AND d.seq = x.seq AND d.state = :was ON CONFLICT DO NOTHING",
+        f" FROM {tx.rows_of({'seq': 'int'})} x {tx.beside('delivery', 'd', 'd.broadcast_id = :b AND d.seq = x.seq')}"
+        f" {lookups.attempts(tx, left=True)}"
+        " WHERE d.state = :was ON CONFLICT DO NOTHING",
         b=broadcast_id, was=int(was), rows=tx.pack((seq,) for seq in seqs),
     )  # fmt: skip
     return sweeps.settle_rows(tx, broadcast_id, seqs, was, D.WAITING, reason)
@@ -99,7 +99,7 @@ def _deliveries(tx: Tx, broadcast_id: int, seqs: Sequence[int]) -> dict[int, Row
     rows = tx.all(
         "SELECT d.seq, d.state, d.tries, d.reason, a.outcome"
         f" FROM {tx.looked_up({'seq': 'int'}, 'delivery', 'd.broadcast_id = :b AND d.seq = x.seq')}"
-        f" LEFT JOIN attempt a ON a.broadcast_id = d.broadcast_id AND a.no = d.seq / {BATCH} AND a.id = d.attempt_id",
+        f" {lookups.attempts(tx, left=True)}",
         b=broadcast_id, rows=tx.pack((seq,) for seq in seqs),
     )  # fmt: skip
     return {row.seq: row for row in rows}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from dispatcher.ledger import lookups
 from dispatcher.ledger.claims import COUNTERS, STATES
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
@@ -19,12 +20,6 @@ def by_channel(tx: Tx, broadcast_id: int) -> dict[str, Row[Any]]:
     return {row.channel: row for row in rows}
 
 
-def of_batches(tx: Tx) -> str:
-    """A join behind `batch b`: each delivery of the batches that are left, as `d`."""
-    bounds = f"d.broadcast_id = b.broadcast_id AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
-    return tx.beside("delivery", "d", bounds)
-
-
 def reasons(tx: Tx, broadcast_id: int, most: int | None = None) -> Sequence[Row[Any]]:
     """Why deliveries were suppressed, failed or are unknown: channel, state, reason, n.
 
@@ -34,7 +29,7 @@ def reasons(tx: Tx, broadcast_id: int, most: int | None = None) -> Sequence[Row[
         "SELECT b.channel, d.state, d.reason, count(*) AS n FROM (SELECT broadcast_id, no, channel,"
         " row_number() OVER (PARTITION BY channel ORDER BY no) AS place FROM batch"
         " WHERE broadcast_id = :b AND (suppressed > 0 OR failed > 0 OR unknown > 0)) b"
-        f" {of_batches(tx)} WHERE (CAST(:most AS INTEGER) IS NULL OR b.place <= :most) AND d.state IN (1, 4, 7)"
+        f" {lookups.deliveries(tx)} WHERE (CAST(:most AS INTEGER) IS NULL OR b.place <= :most) AND d.state IN (1, 4, 7)"
         " GROUP BY b.channel, d.state, d.reason ORDER BY b.channel, d.state, count(*) DESC",
         b=broadcast_id, most=most,
     )  # fmt: skip

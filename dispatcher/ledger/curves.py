@@ -6,9 +6,9 @@ Instants are put into steps, so that a curve has at most about a thousand points
 from collections.abc import Sequence
 from typing import Any
 
+from dispatcher.ledger import lookups
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
-from dispatcher.model.broadcast import BATCH
 
 _POINTS = 1000
 
@@ -45,8 +45,7 @@ def _step(last: int | None, since: int) -> int:
 def people_reached(tx: Tx, broadcast_id: int) -> int:
     """Distinct people with a delivery that a vendor accepted or delivered; accounts of our own are no people."""
     found = tx.scalar(
-        "SELECT count(DISTINCT d.rid) FROM batch b JOIN delivery d ON d.broadcast_id = b.broadcast_id"
-        f" AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
+        f"SELECT count(DISTINCT d.rid) FROM batch b {lookups.deliveries(tx)}"
         " WHERE b.broadcast_id = :b AND b.channel NOT IN ('social', 'chat') AND d.state IN (5, 6)",
         b=broadcast_id,
     )

@@ -7,10 +7,9 @@ where the wrong words went and nowhere else.
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from dispatcher.ledger import audiences, superseding
+from dispatcher.ledger import audiences, lookups, superseding
 from dispatcher.ledger.audiences import AudienceVersion
 from dispatcher.ledger.engine import Tx
-from dispatcher.model.broadcast import BATCH
 from dispatcher.model.kinds import Channel
 from dispatcher.model.states import DeliveryState
 
@@ -84,8 +83,7 @@ def _add(
         " SELECT :v, :base + row_number() OVER (ORDER BY f.rid), f.email, f.phone, f.locale, f.fields FROM ("
         f"SELECT r.rid, {picks['email']} AS email, {picks['phone']} AS phone, max(r.locale) AS locale,"
         " max(r.fields) AS fields FROM broadcast o JOIN batch b ON b.broadcast_id = o.id"
-        f" JOIN delivery d ON d.broadcast_id = o.id AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
-        " JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = d.rid"
+        f" {lookups.deliveries(tx)} {lookups.recipients(tx)}"
         " JOIN control c ON c.broadcast_id = o.id AND c.channel = b.channel"
         f" WHERE o.id = :b AND d.state IN ({wanted}) AND (d.state NOT IN ({held}) OR c.state IN {_GOES_ON})"
         " GROUP BY r.rid) f WHERE (f.email IS NOT NULL OR f.phone IS NOT NULL)"

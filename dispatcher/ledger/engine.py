@@ -124,15 +124,16 @@ class Tx:
         """A FROM item: each row of `:rows` as `x` with its row of a large table as `d`, which `key` names."""
         return f"{self.rows_of(columns)} x {self.beside(table, 'd', key)}"
 
-    def beside(self, table: str, alias: str, key: str) -> str:
-        """A join that looks into a large table once for each row before it, by `key`.
+    def beside(self, table: str, alias: str, key: str, *, left: bool = False) -> str:
+        """A join that looks into a large table once for each row before it, by `key`; `left`: an outer one.
 
         PostgreSQL looks up one by one. Left to itself it believes a table that was filled since its last ANALYZE to be
         all but empty, and reads everything a broadcast has there, once for each of the rows if it comes to the worst.
         """
         if self.is_sqlite:
-            return f"CROSS JOIN {table} {alias} ON {key}"
-        return f"CROSS JOIN LATERAL (SELECT * FROM {table} {alias} WHERE {key} OFFSET 0) {alias}"
+            return f"{'LEFT' if left else 'CROSS'} JOIN {table} {alias} ON {key}"
+        kind, always = ("LEFT", " ON true") if left else ("CROSS", "")
+        return f"{kind} JOIN LATERAL (SELECT * FROM {table} {alias} WHERE {key} OFFSET 0) {alias}{always}"
 
     @staticmethod
     def pack(rows: Iterable[Sequence[Any]]) -> str:

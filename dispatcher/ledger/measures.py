@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from dispatcher.ledger import lookups
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.planning import readers
 from dispatcher.ledger.rows import Row
 from dispatcher.ledger.sparing import ADDRESS, EVERYBODY, Sparing, Values, lacks_consent, left_out
-from dispatcher.model.broadcast import BATCH
 from dispatcher.model.kinds import Channel
 
 PAGE = 20_000
@@ -156,8 +156,7 @@ def told_often(tx: Tx, broadcast_id: int, channel: Channel, since: int, most: in
         f"SELECT count(*) AS people, max(x.n) AS most FROM (SELECT r.{column} AS address, count(*) AS n"
         f" FROM broadcast me JOIN broadcast o ON {others}"
         " JOIN batch b ON b.broadcast_id = o.id AND b.channel = :channel"
-        f" JOIN delivery d ON d.broadcast_id = o.id AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
-        " JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = d.rid"
+        f" {lookups.deliveries(tx)} {lookups.recipients(tx)}"
         f" WHERE me.id = :b AND d.state IN (3, 4, 5, 6) GROUP BY r.{column} HAVING count(*) >= :most) x"
         f" JOIN recipient mine ON mine.{column} = x.address"
         " WHERE mine.version_id = (SELECT audience_version_id FROM broadcast WHERE id = :b)",
@@ -182,7 +181,7 @@ def _spared(
     joins = []
     for channel in channels:
         column = ADDRESS[channel]
-        addresses, more = left_out(channel, scopes, sparing)
+        addresses, more = left_out(tx, channel, scopes, sparing)
         joins.append(f"LEFT JOIN ({addresses}) no_{column} ON no_{column}.address = r.{column}")
         values |= more
     tests = [f"(no_{ADDRESS[channel]}.address IS NOT NULL OR {lacking})" for channel in channels]

@@ -104,7 +104,7 @@ def expand(tx: Tx, broadcast_id: int, version_id: int, scopes: Sequence[str], gr
     def read(reader: Tx) -> Sequence[Row[Any]]:
         return _hashes(reader, column, where, values)
 
-    spared, who = left_out(group.channel, scopes, group.sparing)
+    spared, who = left_out(tx, group.channel, scopes, group.sparing)
     lacking, field = lacks_consent(tx, group.sparing)
     with tx.meanwhile(read) as hashes:
         made = tx.change(

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from dispatcher.errors import NotFound
+from dispatcher.ledger import lookups
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
 from dispatcher.model.clock import from_ms, to_ms
@@ -188,8 +189,7 @@ def people_reached(tx: Tx, incident_id: int) -> int:
     found = tx.scalar(
         "SELECT count(*) FROM (SELECT DISTINCT coalesce(r.email, r.phone)"
         " FROM broadcast o JOIN batch b ON b.broadcast_id = o.id AND b.channel IN ('email', 'sms')"
-        " JOIN delivery d ON d.broadcast_id = o.id AND d.seq BETWEEN b.no * 1000 AND b.no * 1000 + 999"
-        " JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = d.rid"
+        f" {lookups.deliveries(tx)} {lookups.recipients(tx)}"
         " WHERE o.incident_id = :i AND d.state IN (5, 6)"
         " AND (o.relation IS NULL OR o.relation NOT IN ('test', 'notice'))) x",
         i=incident_id,

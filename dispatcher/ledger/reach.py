@@ -7,20 +7,14 @@ on another of theirs counts as corrected, since both stand in the first audience
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from dispatcher.ledger import lookups
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
-from dispatcher.model.broadcast import BATCH
 
 NOT_YET, WAITING, PERHAPS, TOLD = range(4)
 """How far the later word has come: not planned for them, on its way, perhaps read, accepted or delivered."""
 
 _GOES_ON = "('planned', 'released', 'paused', 'late')"
-_DELIVERIES = (
-    "FROM batch b JOIN delivery d ON d.broadcast_id = b.broadcast_id"
-    f" AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
-    " JOIN broadcast o ON o.id = b.broadcast_id"
-    " JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = d.rid"
-)
 
 
 def followers(tx: Tx, broadcast_id: int, relation: str) -> list[int]:
@@ -54,27 +48,27 @@ def _people(tx: Tx, later: Sequence[int]) -> str:
     """One row for each person who has the first message or may have it."""
     seen = (
         "SELECT d.rid, max(CASE WHEN d.state IN (5, 6) THEN 1 ELSE 0 END) AS sure"
-        " FROM batch b JOIN delivery d ON d.broadcast_id = b.broadcast_id"
-        f" AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
+        f" FROM batch b {lookups.deliveries(tx)}"
         " WHERE b.broadcast_id = :b AND b.channel IN ('email', 'sms') AND d.state IN (3, 4, 5, 6) GROUP BY d.rid"
     )
     return (
         "SELECT s.rid, r.email, r.phone, r.locale, r.fields, s.sure,"
         " CASE WHEN coalesce(m.far, 0) > coalesce(p.far, 0) THEN coalesce(m.far, 0) ELSE coalesce(p.far, 0) END AS far"
         f" FROM ({seen}) s JOIN broadcast o ON o.id = :b"
-        " JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = s.rid"
-        f" LEFT JOIN ({_told(later, 'email', 'email')}) m ON m.address = r.email"
-        f" LEFT JOIN ({_told(later, 'sms', 'phone')}) p ON p.address = r.phone"
+        f" {lookups.recipients(tx, 's')}"
+        f" LEFT JOIN ({_told(tx, later, 'email', 'email')}) m ON m.address = r.email"
+        f" LEFT JOIN ({_told(tx, later, 'sms', 'phone')}) p ON p.address = r.phone"
     )
 
 
-def _told(later: Sequence[int], channel: str, column: str) -> str:
+def _told(tx: Tx, later: Sequence[int], channel: str, column: str) -> str:
     """Addresses of one channel to how far the later broadcasts have come."""
     among = ", ".join(f":n{i}" for i in range(len(later))) or "NULL"
     return (
         f"SELECT r.{column} AS address, max(CASE WHEN d.state IN (5, 6) THEN {TOLD}"
         f" WHEN d.state IN (3, 4) THEN {PERHAPS}"
-        f" WHEN d.state IN (0, 2) AND c.state IN {_GOES_ON} THEN {WAITING} ELSE {NOT_YET} END) AS far {_DELIVERIES}"
+        f" WHEN d.state IN (0, 2) AND c.state IN {_GOES_ON} THEN {WAITING} ELSE {NOT_YET} END) AS far"
+        f" FROM batch b JOIN broadcast o ON o.id = b.broadcast_id {lookups.deliveries(tx)} {lookups.recipients(tx)}"
         " JOIN control c ON c.broadcast_id = b.broadcast_id AND c.channel = b.channel"
         f" WHERE b.broadcast_id IN ({among}) AND b.channel = '{channel}' AND r.{column} IS NOT NULL GROUP BY r.{column}"
     )

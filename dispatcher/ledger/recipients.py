@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from dispatcher.ledger import lookups
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import BATCH
@@ -35,8 +36,7 @@ def page(tx: Tx, broadcast_id: int, no: int) -> Sequence[Row[Any]]:
         " r.fields, a.account, a.started_at, a.finished_at, a.provider_message_id, a.outcome FROM delivery d"
         " JOIN batch b ON b.broadcast_id = d.broadcast_id AND b.no = :no"
         " JOIN broadcast o ON o.id = d.broadcast_id"
-        " LEFT JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = d.rid"
-        " LEFT JOIN attempt a ON a.broadcast_id = d.broadcast_id AND a.no = b.no AND a.id = d.attempt_id"
+        f" {lookups.recipients(tx, left=True)} {lookups.attempts(tx, left=True)}"
         " WHERE d.broadcast_id = :b AND d.seq BETWEEN :lo AND :hi ORDER BY d.seq",
         b=broadcast_id, no=no, lo=no * BATCH, hi=no * BATCH + BATCH - 1,
     )  # fmt: skip

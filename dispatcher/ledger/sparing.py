@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dispatcher.ledger import lookups
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.marketing import AGREED
-from dispatcher.model.broadcast import BATCH
 from dispatcher.model.kinds import Channel
 
 NO_CONSENT = "no_consent"
@@ -50,7 +50,7 @@ def lacks_consent(tx: Tx, sparing: Sparing) -> tuple[str, Values]:
     return f"(coalesce(lower(trim(CAST({said} AS text))), '') NOT IN ({words}))", {"consent": path}
 
 
-def left_out(channel: Channel, scopes: Sequence[str], sparing: Sparing) -> tuple[str, Values]:
+def left_out(tx: Tx, channel: Channel, scopes: Sequence[str], sparing: Sparing) -> tuple[str, Values]:
     """Addresses of a channel that get nothing, each once with the reason: SQL and its values, marked by the channel."""
     mark = ADDRESS[channel]
     values: Values = {f"{mark}_channel": str(channel)} | {f"{mark}_scope{i}": s for i, s in enumerate(scopes)}
@@ -61,17 +61,16 @@ def left_out(channel: Channel, scopes: Sequence[str], sparing: Sparing) -> tuple
     )
     if not sparing.most:
         return suppressed, values
-    both = f"SELECT address, min(reason) AS reason FROM ({suppressed} UNION ALL {_often(mark)}) x GROUP BY address"
+    both = f"SELECT address, min(reason) AS reason FROM ({suppressed} UNION ALL {_often(tx, mark)}) x GROUP BY address"
     limit = {"most": sparing.most, "most_since": sparing.most_since, "mode": sparing.mode, "but": sparing.but}
     return both, values | {"often": OFTEN} | limit
 
 
-def _often(column: str) -> str:
+def _often(tx: Tx, column: str) -> str:
     return (
         f"SELECT r.{column} AS address, CAST(:often AS text) AS reason FROM broadcast o"
         f" JOIN batch b ON b.broadcast_id = o.id AND b.channel = :{column}_channel"
-        f" JOIN delivery d ON d.broadcast_id = o.id AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
-        " JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = d.rid"
+        f" {lookups.deliveries(tx)} {lookups.recipients(tx)}"
         " WHERE o.purpose = 'promotional' AND o.mode = :mode AND o.release_at >= :most_since AND o.id <> :but"
         " AND d.state IN (3, 4, 5, 6)"
         f" GROUP BY r.{column} HAVING count(*) >= :most"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from dispatcher.ledger import lookups
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import BATCH
@@ -106,7 +107,7 @@ def of_deliveries(tx: Tx, broadcast_id: int, state: int) -> set[int]:
         f" JOIN batch b ON b.broadcast_id = d.broadcast_id AND b.no = d.seq / {BATCH}"
         " JOIN control c ON c.broadcast_id = b.broadcast_id AND c.channel = b.channel"
         " JOIN broadcast o ON o.id = d.broadcast_id"
-        " JOIN recipient r ON r.version_id = o.audience_version_id AND r.rid = d.rid"
+        f" {lookups.recipients(tx)}"
         f" JOIN suppression s ON s.channel = b.channel AND s.address = {address}"
         " AND s.removed_at IS NULL AND (s.scope = 'all' OR s.scope = c.scope)"
         " WHERE d.broadcast_id = :b AND d.state = :state",

@@ -5,8 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from dispatcher.ledger import claims
-from dispatcher.ledger.counts import of_batches
+from dispatcher.ledger import claims, lookups
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import BATCH
@@ -69,7 +68,7 @@ def unknown_due(tx: Tx, channel: str, before: int, limit: int) -> Sequence[Row[A
     return tx.all(
         "SELECT d.broadcast_id, d.seq, d.rid, d.attempt_id, a.account, a.part, a.started_at, b.rendition_id, b.no,"
         " c.policy, c.state AS control, c.expires_at, d.tries FROM batch b"
-        f" JOIN control c ON c.broadcast_id = b.broadcast_id AND c.channel = b.channel {of_batches(tx)}"
+        f" JOIN control c ON c.broadcast_id = b.broadcast_id AND c.channel = b.channel {lookups.deliveries(tx)}"
         f" {tx.beside('attempt', 'a', 'a.broadcast_id = d.broadcast_id AND a.no = b.no AND a.id = d.attempt_id')}"
         " WHERE b.channel = :channel AND b.unknown > 0 AND d.state = 4 AND a.started_at <= :before"
         " AND (d.reason IS NULL OR d.reason NOT LIKE 'left by policy%') ORDER BY a.started_at LIMIT :limit",
@@ -142,8 +141,7 @@ def leave_repeats(tx: Tx, broadcast_id: int, channel: str | None = None) -> int:
 def in_state(tx: Tx, broadcast_id: int, state: DeliveryState) -> list[int]:
     """Every delivery of a broadcast in this state; reads only batches that have one."""
     rows = tx.all(
-        "SELECT d.seq FROM batch b JOIN delivery d ON d.broadcast_id = b.broadcast_id"
-        f" AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
+        f"SELECT d.seq FROM batch b {lookups.deliveries(tx)}"
         f" WHERE b.broadcast_id = :b AND b.{state.name.lower()} > 0 AND d.state = :state ORDER BY d.seq",
         b=broadcast_id, state=int(state),
     )  # fmt: skip

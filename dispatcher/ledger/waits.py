@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from dispatcher.ledger import lookups
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
-from dispatcher.model.broadcast import BATCH
 
 
 def unknown(tx: Tx, broadcast_id: int, channel: str) -> Row[Any] | None:
@@ -12,9 +12,7 @@ def unknown(tx: Tx, broadcast_id: int, channel: str) -> Row[Any] | None:
     return tx.one(
         "SELECT min(a.started_at) AS since, max(a.started_at) AS latest, count(DISTINCT a.id) AS requests,"
         " sum(CASE WHEN d.reason LIKE 'left by policy%' THEN 1 ELSE 0 END) AS left_alone FROM batch b"
-        " JOIN delivery d ON d.broadcast_id = b.broadcast_id"
-        f" AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
-        " JOIN attempt a ON a.broadcast_id = d.broadcast_id AND a.no = b.no AND a.id = d.attempt_id"
+        f" {lookups.deliveries(tx)} {lookups.attempts(tx)}"
         " WHERE b.broadcast_id = :b AND b.channel = :channel AND b.unknown > 0 AND d.state = 4",
         b=broadcast_id, channel=channel,
     )  # fmt: skip
@@ -23,9 +21,7 @@ def unknown(tx: Tx, broadcast_id: int, channel: str) -> Row[Any] | None:
 def accounts_of_unknown(tx: Tx, broadcast_id: int, channel: str) -> list[str]:
     """Through which accounts the unknown deliveries of a channel were handed over."""
     rows = tx.all(
-        "SELECT DISTINCT a.account FROM batch b JOIN delivery d ON d.broadcast_id = b.broadcast_id"
-        f" AND d.seq BETWEEN b.no * {BATCH} AND b.no * {BATCH} + {BATCH - 1}"
-        " JOIN attempt a ON a.broadcast_id = d.broadcast_id AND a.no = b.no AND a.id = d.attempt_id"
+        f"SELECT DISTINCT a.account FROM batch b {lookups.deliveries(tx)} {lookups.attempts(tx)}"
         " WHERE b.broadcast_id = :b AND b.channel = :channel AND b.unknown > 0 AND d.state = 4 ORDER BY a.account",
         b=broadcast_id, channel=channel,
     )  # fmt: skip
