@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dispatcher.ledger import lookups, superseding
+from dispatcher.ledger import superseding
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
 from dispatcher.ledger.sparing import ADDRESS
@@ -137,78 +137,29 @@ def claim(
     )  # fmt: skip
 
 
-def rows(tx: Tx, broadcast_id: int, no: int, version_id: int | None, channel: Channel) -> Sequence[Row[Any]]:
-    """Every delivery of a batch with its address and fields: seq, rid, state, tries, address, fields, attempt_id."""
+def rows(
+    tx: Tx, broadcast_id: int, no: int, version_id: int | None, channel: Channel, scope: str = "all"
+) -> Sequence[Row[Any]]:
+    """Every delivery of a batch with its address and fields: seq, rid, state, tries, address, fields, attempt_id, gone.
+
+    `gone`: why a waiting one's address gets nothing of this scope any more, if it has asked since it was planned.
+    """
     if not channel.counts_people:
         return tx.all(
-            "SELECT d.seq, d.rid, d.state, d.tries, b.account AS address, '' AS fields, d.attempt_id FROM delivery d"
+            "SELECT d.seq, d.rid, d.state, d.tries, b.account AS address, '' AS fields, d.attempt_id, NULL AS gone"
+            " FROM delivery d"
             " JOIN batch b ON b.broadcast_id = d.broadcast_id AND b.no = :no"
             " WHERE d.broadcast_id = :b AND d.seq BETWEEN :lo AND :hi ORDER BY d.seq",
             b=broadcast_id, no=no, lo=no * BATCH, hi=no * BATCH + BATCH - 1,
         )  # fmt: skip
     return tx.all(
-        f"SELECT d.seq, d.rid, d.state, d.tries, r.{ADDRESS[channel]} AS address, r.fields, d.attempt_id"
+        f"SELECT d.seq, d.rid, d.state, d.tries, r.{ADDRESS[channel]} AS address, r.fields, d.attempt_id,"
+        " CASE WHEN d.state = 0 THEN (SELECT min(s.reason) FROM suppression s WHERE s.channel = :channel"
+        f" AND s.address = r.{ADDRESS[channel]} AND s.removed_at IS NULL AND s.scope IN ('all', :scope)) END AS gone"
         f" FROM delivery d {tx.beside('recipient', 'r', 'r.version_id = :v AND r.rid = d.rid')}"
         " WHERE d.broadcast_id = :b AND d.seq BETWEEN :lo AND :hi ORDER BY d.seq",
-        v=version_id, b=broadcast_id, lo=no * BATCH, hi=no * BATCH + BATCH - 1,
+        v=version_id, b=broadcast_id, lo=no * BATCH, hi=no * BATCH + BATCH - 1, channel=channel, scope=scope,
     )  # fmt: skip
-
-
-def suppression_mark(tx: Tx) -> int:
-    """The newest suppression; an intent asks only for those that came after it."""
-    return int(tx.scalar("SELECT coalesce(max(id), 0) FROM suppression") or 0)
-
-
-def suppressed_in_batch(tx: Tx, claim: Claim) -> dict[int, str]:
-    """Seq to reason of waiting deliveries whose address has asked for no more since they were planned."""
-    if not claim.channel.counts_people:
-        return {}
-    found = tx.all(
-        "SELECT d.seq, min(s.reason) AS reason FROM delivery d"
-        f" {tx.beside('recipient', 'r', 'r.version_id = :v AND r.rid = d.rid')}"
-        f" JOIN suppression s ON s.channel = :channel AND s.address = r.{ADDRESS[claim.channel]}"
-        f" AND s.removed_at IS NULL"
-        " AND (s.scope = 'all' OR s.scope = :scope)"
-        " WHERE d.broadcast_id = :b AND d.seq BETWEEN :lo AND :hi AND d.state = 0 GROUP BY d.seq",
-        v=claim.version_id, channel=claim.channel, scope=claim.scope, b=claim.broadcast_id,
-        lo=claim.no * BATCH, hi=claim.no * BATCH + BATCH - 1,
-    )  # fmt: skip
-    return {row.seq: row.reason for row in found}
-
-
-_PROVED = {"b": "int", "seq": "int", "reason": "text", "heard_at": "int"}
-
-
-def suppress_addresses(tx: Tx, proved: Sequence[tuple[int, int, str, int]], source: str, now: int) -> None:
-    """Write the addresses of deliveries (broadcast_id, seq, reason, heard_at) as suppressed.
-
-    One already there stays as it is. One that a person lifted for the same reason after this was heard (ms) stays
-    lifted; what else was heard nobody has judged yet.
-    """
-    tx.change(
-        "INSERT INTO suppression (channel, address, scope, reason, source, created_at)"
-        " SELECT DISTINCT b.channel, CASE b.channel WHEN 'email' THEN r.email ELSE r.phone END,"
-        " CASE x.reason WHEN 'unsubscribed' THEN 'promotional' ELSE 'all' END, x.reason, :source, :now"
-        f" FROM {tx.looked_up(_PROVED, 'delivery', 'd.broadcast_id = x.b AND d.seq = x.seq')}"
-        f" JOIN batch b ON b.broadcast_id = d.broadcast_id AND b.no = d.seq / {BATCH}"
-        " JOIN broadcast o ON o.id = d.broadcast_id"
-        f" {lookups.recipients(tx)}"
-        " WHERE b.channel IN ('email', 'sms') AND NOT EXISTS (SELECT 1 FROM suppression s WHERE s.channel = b.channel"
-        " AND s.address = CASE b.channel WHEN 'email' THEN r.email ELSE r.phone END AND s.reason = x.reason"
-        " AND s.removed_at > x.heard_at AND s.removed_at <= :now)"
-        " ON CONFLICT DO NOTHING",
-        source=source, now=now, rows=tx.pack(proved),
-    )  # fmt: skip
-
-
-def suppressed_since(tx: Tx, channel: str, scope: str, mark: int) -> dict[str, str]:
-    """Address to reason of suppressions added after `mark` that hold for this scope."""
-    found = tx.all(
-        "SELECT address, reason FROM suppression WHERE id > :mark AND channel = :channel AND removed_at IS NULL"
-        " AND (scope = 'all' OR scope = :scope)",
-        mark=mark, channel=channel, scope=scope,
-    )  # fmt: skip
-    return {row.address: row.reason for row in found}
 
 
 def suppress(tx: Tx, broadcast_id: int, no: int, reasons: dict[int, str]) -> None:
@@ -227,13 +178,15 @@ def suppress(tx: Tx, broadcast_id: int, no: int, reasons: dict[int, str]) -> Non
 
 
 def may_send(tx: Tx, claim: Claim, now: int) -> bool:
-    """Whether control row and channel gate let this batch go on; both stay locked until the intent commits."""
-    suffix = "" if tx.is_sqlite else " FOR SHARE OF g, control"
+    """Whether control row and channel gate let this batch go on; both, then the batch, stay locked until the intent
+    commits."""
+    suffix = "" if tx.is_sqlite else " FOR SHARE OF g, control FOR UPDATE OF batch"
     control = tx.one(
         "SELECT control.state, control.expires_at, g.frozen_at FROM channel_gate g"
         " JOIN control ON control.broadcast_id = :b AND control.channel = g.channel"
+        " JOIN batch ON batch.broadcast_id = :b AND batch.no = :no"
         f" WHERE g.channel = :channel AND NOT EXISTS (SELECT 1 FROM meta WHERE name = 'hold' AND value <> ''){suffix}",
-        b=claim.broadcast_id, channel=claim.channel,
+        b=claim.broadcast_id, no=claim.no, channel=claim.channel,
     )  # fmt: skip
     if control is None or control.frozen_at is not None:
         return False
@@ -255,16 +208,19 @@ _INTENT = {
 }  # fmt: skip
 
 
-def intend(tx: Tx, claim: Claim, account: str, requests: Sequence[Request], now: int, lease_until: int) -> bool:
-    """Write whom the next calls are for. False: the batch is no longer ours, nothing may be sent."""
-    total = sum(one.size for one in requests)
-    ours = tx.change(
-        "UPDATE batch SET waiting = waiting - :n, sending = sending + :n, lease_until = :until"
-        " WHERE broadcast_id = :b AND no = :no AND fence = :fence AND owner IS NOT NULL",
-        n=total, until=lease_until, b=claim.broadcast_id, no=claim.no, fence=claim.fence,
-    )  # fmt: skip
-    if not ours:
+def intend(
+    tx: Tx, claim: Claim, account: str, requests: Sequence[Request], now: int, lease_until: int,
+    findings: Sequence[Finding] = (), closings: Sequence[Closing] = (),
+) -> bool:  # fmt: skip
+    """Write whom the next calls are for, and what earlier ones came to, with one change of the batch's row.
+
+    False: the batch is no longer ours, nothing may be sent, and all of this has to be undone.
+    """
+    begun = sum(one.size for one in requests)
+    ours = " AND fence = :fence AND owner IS NOT NULL"
+    if not _shift(tx, claim.broadcast_id, claim.no, findings, begun, ours, fence=claim.fence, until=lease_until):
         return False
+    _, plain = _come_back(tx, claim.broadcast_id, claim.no, findings, closings, now)
     same = claim.broadcast_id, claim.no, account, claim.fence, now
     rows = [(*same, r.attempt_id, r.first_seq, r.last_seq, r.size, r.part) for r in requests]
     tx.insert_few("attempt", _INTENT, rows)
@@ -277,7 +233,9 @@ def intend(tx: Tx, claim: Claim, account: str, requests: Sequence[Request], now:
         first=min(r.first_seq for r in requests),
         last=max(r.last_seq for r in requests),
     )
-    return changed == total
+    if not plain:
+        recount(tx, claim.broadcast_id, claim.no, claim.no)
+    return changed == begun
 
 
 def record(
@@ -287,6 +245,21 @@ def record(
     counted = _shift(tx, broadcast_id, no, findings)  # it also locks the batch, before its deliveries
     if not counted:
         lock_batches(tx, broadcast_id, [no])
+    changed, plain = _come_back(tx, broadcast_id, no, findings, closings, now)
+    if not (counted and plain):
+        recount(tx, broadcast_id, no, no)
+    return changed
+
+
+def _come_back(
+    tx: Tx, broadcast_id: int, no: int, findings: Sequence[Finding], closings: Sequence[Closing], now: int
+) -> tuple[int, bool]:
+    """How many deliveries moved, and whether all of them were under way: else the batch has to be counted anew.
+
+    A truth that comes late still lifts what a broken lease made unknown.
+    """
+    if not findings:
+        return 0, True
     changed = _move(tx, broadcast_id, findings, "delivery.state = 3")
     tx.change_by(
         "UPDATE attempt SET finished_at = :now, outcome = r.word, accepted = r.n, provider_message_id = r.pmid,"
@@ -297,12 +270,9 @@ def record(
         b=broadcast_id,
         no=no,
     )
-    if counted and changed == sum(f.size for f in findings):
-        return changed
-    # Somebody else has moved some of them: a truth that comes late still lifts what a broken lease made unknown.
-    changed += _move(tx, broadcast_id, findings, "delivery.state = 4 AND r.state <> 4")
-    recount(tx, broadcast_id, no, no)
-    return changed
+    if changed == sum(f.size for f in findings):
+        return changed, True
+    return changed + _move(tx, broadcast_id, findings, "delivery.state = 4 AND r.state <> 4"), False
 
 
 def _move(tx: Tx, broadcast_id: int, findings: Sequence[Finding], which: str) -> int:
@@ -325,17 +295,23 @@ def _within(runs: Sequence[Request] | Sequence[Finding]) -> str:
     return f"broadcast_id = :b AND seq BETWEEN :first AND :last AND {rows}"
 
 
-def _shift(tx: Tx, broadcast_id: int, no: int, findings: Sequence[Finding]) -> bool:
-    """Move the batch's counters by these findings; False: they do not say that so many are under way."""
+def _shift(
+    tx: Tx, broadcast_id: int, no: int, findings: Sequence[Finding], begun: int = 0,
+    which: str = " AND sending >= :found", **ours: int,
+) -> bool:  # fmt: skip
+    """Move the batch's counters by these findings, and by so many that begin; False: the row is not as `which` says."""
     moved = dict.fromkeys(STATES, 0)
     for one in findings:
         moved[one.state] += one.size
+    found = sum(moved.values())
+    moved[D.WAITING] -= begun
     pairs = ", ".join(f"{state.name.lower()} = {state.name.lower()} + :{state.name.lower()}" for state in _REACHED)
+    lease = ", lease_until = :until" if "until" in ours else ""
     return bool(
         tx.change(
-            f"UPDATE batch SET sending = sending - :total, {pairs}"
-            " WHERE broadcast_id = :b AND no = :no AND sending >= :total",
-            total=sum(moved.values()), b=broadcast_id, no=no, **{s.name.lower(): moved[s] for s in _REACHED},
+            f"UPDATE batch SET sending = sending + :begun - :found, {pairs}{lease}"
+            f" WHERE broadcast_id = :b AND no = :no{which}",
+            begun=begun, found=found, b=broadcast_id, no=no, **{s.name.lower(): moved[s] for s in _REACHED}, **ours,
         )
     )  # fmt: skip
 

@@ -116,6 +116,46 @@ def of_deliveries(tx: Tx, broadcast_id: int, state: int) -> set[int]:
     return {row.seq for row in rows}
 
 
+def mark(tx: Tx) -> int:
+    """The newest suppression; an intent asks only for those that came after it."""
+    return int(tx.scalar("SELECT coalesce(max(id), 0) FROM suppression") or 0)
+
+
+def since(tx: Tx, channel: str, scope: str, mark: int) -> dict[str, str]:
+    """Address to reason of suppressions added after `mark` that hold for this scope."""
+    found = tx.all(
+        "SELECT address, reason FROM suppression WHERE id > :mark AND channel = :channel AND removed_at IS NULL"
+        " AND (scope = 'all' OR scope = :scope)",
+        mark=mark, channel=channel, scope=scope,
+    )  # fmt: skip
+    return {row.address: row.reason for row in found}
+
+
+_PROVED = {"b": "int", "seq": "int", "reason": "text", "heard_at": "int"}
+
+
+def suppress_addresses(tx: Tx, proved: Sequence[tuple[int, int, str, int]], source: str, now: int) -> None:
+    """Write the addresses of deliveries (broadcast_id, seq, reason, heard_at) as suppressed.
+
+    One already there stays as it is. One that a person lifted for the same reason after this was heard (ms) stays
+    lifted; what else was heard nobody has judged yet.
+    """
+    tx.change(
+        "INSERT INTO suppression (channel, address, scope, reason, source, created_at)"
+        " SELECT DISTINCT b.channel, CASE b.channel WHEN 'email' THEN r.email ELSE r.phone END,"
+        " CASE x.reason WHEN 'unsubscribed' THEN 'promotional' ELSE 'all' END, x.reason, :source, :now"
+        f" FROM {tx.looked_up(_PROVED, 'delivery', 'd.broadcast_id = x.b AND d.seq = x.seq')}"
+        f" JOIN batch b ON b.broadcast_id = d.broadcast_id AND b.no = d.seq / {BATCH}"
+        " JOIN broadcast o ON o.id = d.broadcast_id"
+        f" {lookups.recipients(tx)}"
+        " WHERE b.channel IN ('email', 'sms') AND NOT EXISTS (SELECT 1 FROM suppression s WHERE s.channel = b.channel"
+        " AND s.address = CASE b.channel WHEN 'email' THEN r.email ELSE r.phone END AND s.reason = x.reason"
+        " AND s.removed_at > x.heard_at AND s.removed_at <= :now)"
+        " ON CONFLICT DO NOTHING",
+        source=source, now=now, rows=tx.pack(proved),
+    )  # fmt: skip
+
+
 def _suppression(row: Row[Any]) -> Suppression:
     return Suppression(
         id=row.id,

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from dispatcher.ledger import accounts as account_rows
-from dispatcher.ledger import broadcasts, claims, leases, planning
+from dispatcher.ledger import broadcasts, claims, leases, planning, suppressions
 from dispatcher.ledger import codes as code_rows
 from dispatcher.ledger.claims import Claim
 from dispatcher.ledger.rows import Row
@@ -150,9 +150,8 @@ def _prepare(ctx: Context, claim: Claim, choice: Choice) -> Work | None:
     """Read the batch and check that it is the one that was approved."""
     account = choice.account
     with ctx.ledger.read() as tx:
-        mark = claims.suppression_mark(tx)
-        gone = claims.suppressed_in_batch(tx, claim)
-        rows = claims.rows(tx, claim.broadcast_id, claim.no, claim.version_id, claim.channel)
+        mark = suppressions.mark(tx)
+        rows = claims.rows(tx, claim.broadcast_id, claim.no, claim.version_id, claim.channel, claim.scope)
         bound = code_rows.of_batch(tx, claim.broadcast_id, claim.no)
         rendition = broadcasts.rendition(tx, claim.rendition_id)
         parts = claims.accepted_parts(tx, claim.broadcast_id, claim.no) if claim.channel is Channel.SOCIAL else {}
@@ -161,6 +160,7 @@ def _prepare(ctx: Context, claim: Claim, choice: Choice) -> Work | None:
     if code_rows.hash_with(found, bound) != claim.hash:
         tampering.stop(ctx, claim)
         return None
+    gone = {row.seq: row.gone for row in rows if row.gone}
     rows = codes.filled(rows, bound)
     by_seq = {row.seq: row for row in rows}
     size = _request_size(claim, account)

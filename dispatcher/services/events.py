@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dispatcher.errors import DispatcherError, NotFound
-from dispatcher.ledger import anomalies, claims, copies, events
+from dispatcher.ledger import anomalies, claims, copies, events, suppressions
 from dispatcher.ledger.engine import LedgerFault, Tx
 from dispatcher.ledger.rows import Row
 from dispatcher.log import get
@@ -164,7 +164,7 @@ def _write(ctx: Context, folded: _Folded) -> None:
     with ctx.ledger.write() as tx:
         _fold_all(tx, folded.proved, now)
         if folded.suppressed:
-            claims.suppress_addresses(tx, folded.suppressed, "provider event", now)
+            suppressions.suppress_addresses(tx, folded.suppressed, "provider event", now)
         for post_id, account, error in folded.poison:
             events.close(tx, [post_id], events.POISON, error)
             anomalies.add(tx, events.UNREADABLE, error, now, account=account)

@@ -178,9 +178,10 @@ def _intend(ctx: Context, work: Work, finished: Sequence[Finished], chosen: Sequ
         with ctx.ledger.write() as tx:
             # Gate and control are locked before any batch, as whoever stops or expires a broadcast does it.
             allowed = claims.may_send(tx, work.claim, to_ms(ctx.clock.now()))
-            outcomes.record(ctx, tx, work.claim, work.account, finished, to_ms(ctx.clock.now()))
             now = to_ms(ctx.clock.now())
-            requests = intents.write(ctx, tx, work, chosen, part, now) if allowed else []
+            requests = intents.write(ctx, tx, work, chosen, part, now, finished) if allowed else []
+            if not requests:
+                outcomes.record(ctx, tx, work.claim, work.account, finished, now)
             work.halted = work.halted or not allowed
             written = ctx.clock.monotonic()
     except intents.LeaseLost:

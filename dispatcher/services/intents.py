@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 
-from dispatcher.ledger import claims, leases, usage
+from dispatcher.ledger import claims, leases, suppressions, usage
 from dispatcher.ledger.claims import Request
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.clock import to_ms
 from dispatcher.model.rendition import Envelope
+from dispatcher.services import outcomes
 from dispatcher.services.context import Context
+from dispatcher.services.outcomes import Finished
 from dispatcher.services.work import Work
 
 
@@ -65,11 +67,11 @@ def seal(ctx: Context, work: Work, chosen: Sequence[list[int]], part: int) -> di
 
 
 def write(
-    ctx: Context, tx: Tx, work: Work, chosen: Sequence[list[int]], part: int, now: int
+    ctx: Context, tx: Tx, work: Work, chosen: Sequence[list[int]], part: int, now: int, finished: Sequence[Finished]
 ) -> list[tuple[Request, list[int]]]:
-    """Under the locked control row, take out who has opted out, then write whom we call; `now` in ms.
+    """Under the locked control row, take out who has opted out, then write whom we call, and with it what came back.
 
-    Nobody, where a cap forbids it. Raises LeaseLost.
+    Nobody, and nothing of what came back, where nobody is left or a cap forbids it. `now` in ms. Raises LeaseLost.
     """
     kept = _without_suppressed(tx, work, chosen)
     if not _within_caps(tx, work, kept, now):
@@ -78,8 +80,12 @@ def write(
     ids = claims.attempt_ids(tx, len(kept))
     requests = [Request(i, seqs[0], seqs[-1], len(seqs), part) for i, seqs in zip(ids, kept, strict=True)]
     lease = now + ctx.settings.dispatch.lease_seconds * 1000
-    if requests and not claims.intend(tx, work.claim, work.account.name, requests, now, lease):
+    if requests and not claims.intend(
+        tx, work.claim, work.account.name, requests, now, lease, *outcomes.told(finished)
+    ):
         raise LeaseLost
+    if requests:
+        outcomes.conclude(ctx, tx, work.claim, work.account, finished, now)
     return list(zip(requests, kept, strict=True))
 
 
@@ -95,7 +101,7 @@ def _within_caps(tx: Tx, work: Work, kept: Sequence[list[int]], now: int) -> boo
 
 def _without_suppressed(tx: Tx, work: Work, chosen: Sequence[list[int]]) -> list[list[int]]:
     claim = work.claim
-    news = claims.suppressed_since(tx, claim.channel, claim.scope, work.mark)
+    news = suppressions.since(tx, claim.channel, claim.scope, work.mark)
     if not (work.gone or news):
         return list(chosen)
     asked = [seq for seqs in chosen for seq in seqs]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from dispatcher.ledger import accounts, claims
+from dispatcher.ledger import accounts, claims, suppressions
 from dispatcher.ledger.claims import Claim, Closing, Finding, Request
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.clock import to_ms
@@ -39,10 +39,20 @@ def write(ctx: Context, claim: Claim, account: Account, finished: Sequence[Finis
 def record(ctx: Context, tx: Tx, claim: Claim, account: Account, finished: Sequence[Finished], now: int) -> None:
     """The same within a transaction; `now` in ms."""
     if finished:
-        findings = [finding for one in finished for finding in _findings(one)]
-        closings = [_closing(one) for one in finished]
+        findings, closings = told(finished)
         claims.record(tx, claim.broadcast_id, claim.no, findings, closings, now)
-        _suppress(tx, claim, finished, now)
+        conclude(ctx, tx, claim, account, finished, now)
+
+
+def told(finished: Sequence[Finished]) -> tuple[list[Finding], list[Closing]]:
+    """What the calls came to, as the ledger writes it down."""
+    return [finding for one in finished for finding in _findings(one)], [_closing(one) for one in finished]
+
+
+def conclude(ctx: Context, tx: Tx, claim: Claim, account: Account, finished: Sequence[Finished], now: int) -> None:
+    """What the calls say beyond their own deliveries: about addresses, and about the account."""
+    _suppress(tx, claim, finished, now)
+    if finished:
         _judge(ctx, tx, account, finished, now)
 
 
@@ -104,7 +114,7 @@ def _suppress(tx: Tx, claim: Claim, finished: Sequence[Finished], now: int) -> N
         if isinstance(outcome, Rejected) and outcome.suppresses
     ]
     if proved:
-        claims.suppress_addresses(tx, proved, "provider answer", now)
+        suppressions.suppress_addresses(tx, proved, "provider answer", now)
 
 
 def _judge(ctx: Context, tx: Tx, account: Account, finished: Sequence[Finished], now: int) -> None:

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable
 
 from dispatcher.errors import NotFound
-from dispatcher.ledger import claims, meta
+from dispatcher.ledger import meta, suppressions
 from dispatcher.log import get
 from dispatcher.model.clock import to_ms
 from dispatcher.services.context import Context
@@ -43,7 +43,7 @@ def accept(ctx: Context, token: str) -> None:
     _, broadcast_id, seq = delivery
     with ctx.ledger.write() as tx:
         now = to_ms(ctx.clock.now())
-        claims.suppress_addresses(tx, [(broadcast_id, seq, "unsubscribed", now)], "one click", now)
+        suppressions.suppress_addresses(tx, [(broadcast_id, seq, "unsubscribed", now)], "one click", now)
     _log.info("unsubscribed", broadcast=broadcast_id)
 
 

@@ -96,8 +96,11 @@ MUTANTS = (
     Mutant(
         "the intent is written after the call",
         (
-            (INTENTS, "if requests and not claims.intend(tx, work.claim, work.account.name, requests, now, lease):\n"
-             "        raise LeaseLost", "work.late = lease"),
+            (INTENTS, "if requests and not claims.intend(\n"
+             "        tx, work.claim, work.account.name, requests, now, lease, *outcomes.told(finished)\n"
+             "    ):\n        raise LeaseLost", "work.late = lease\n"
+             "    if requests and finished:\n        claims.record(tx, work.claim.broadcast_id, work.claim.no,"
+             " *outcomes.told(finished), now)"),
             (WORK, "    lost: bool = False\n", "    lost: bool = False\n    late: int = 0\n"),
             (HANDOVER, '    posts = work.rendition.posts if', "    from dispatcher.ledger import claims\n"
              "    with ctx.ledger.write() as tx:\n"
@@ -220,7 +223,7 @@ MUTANTS = (
     ),
     Mutant(
         "an earlier copy is forgotten",
-        (("dispatcher/ledger/copies.py", "AND d.state = :was ON CONFLICT", "AND d.state = -:was ON CONFLICT"),),
+        (("dispatcher/ledger/copies.py", "WHERE d.state = :was ON CONFLICT", "WHERE d.state = -:was ON CONFLICT"),),
         kills=COPIES,
     ),
     Mutant(

@@ -2,6 +2,8 @@
 
 import asyncio
 import dataclasses
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -122,20 +124,35 @@ def test_answers_are_kept_when_the_next_envelopes_cannot_be_made(world):
     assert world.sums(made, "sms").get("accepted", 0) >= 1
 
 
-def test_the_control_row_is_locked_before_any_batch(world, monkeypatch):
-    """As a stop does it: the other way round, each would wait for the other."""
+@pytest.mark.postgres
+def test_a_turn_that_waits_for_a_stop_holds_no_batch(tmp_path, postgres_server):
+    """A stop locks the control row, then batches: the other way round, each would wait for the other."""
+    url = postgres_server.fresh()
+    world = World(tmp_path, url)
+    world.add_account("text", Channel.SMS, in_flight=WINDOW)
+    world.audience(PEOPLE)
     made, work = _taken_up(world)
-    order = []
+    with ThreadPoolExecutor(1) as pool:
+        with world.ctx.ledger.write() as stop:
+            stop.all("SELECT state FROM control WHERE broadcast_id = :b FOR UPDATE", b=made)
+            turn = pool.submit(asyncio.run, hand_over(world.ctx, work, lambda: False))
+            _until_somebody_waits(stop)
+            stop.change("SET LOCAL lock_timeout = '300ms'")
+            claims.lock_batches(stop, made, [0])
+            stop.change("UPDATE control SET state = 'stopped' WHERE broadcast_id = :b", b=made)
+        turn.result()
+    assert world.vendors["text"].calls == []
+    assert world.sums(made, "sms") == {"planned": PEOPLE, "waiting": PEOPLE}
+    world.ctx.ledger.close()
+    postgres_server.drop(url)
 
-    def noting(name, whole):
-        return lambda *asked: (order.append(name), whole(*asked))[1]
 
-    monkeypatch.setattr(claims, "may_send", noting("control", claims.may_send))
-    monkeypatch.setattr(claims, "record", noting("batch", claims.record))
-    asyncio.run(hand_over(world.ctx, work, lambda: False))
-    assert world.sums(made, "sms") == {"planned": PEOPLE, "accepted": PEOPLE}
-    assert order[:3] == ["control", "control", "batch"]
-    assert order.count("control") == order.count("batch")
+def _until_somebody_waits(tx):
+    ends = time.monotonic() + 10
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    while not tx.scalar(waits):
+        assert time.monotonic() < ends
+        time.sleep(0.01)
 
 
 def test_answers_are_written_although_the_batch_went_to_somebody_else(world):

@@ -6,7 +6,7 @@ counted, on tables that were never analysed, at two sizes of the broadcast.
 
 import pytest
 
-from dispatcher.ledger import claims, copies, events, leases
+from dispatcher.ledger import claims, copies, events, leases, suppressions
 from dispatcher.ledger.claims import Closing, Finding, Request
 from dispatcher.model.broadcast import BATCH
 from dispatcher.model.clock import to_ms
@@ -66,7 +66,6 @@ def _everything(tmp_path, url, batches):
     told = {"claim": read}
     first = claim.no * BATCH
     told["rows"] = reader.run(lambda tx: claims.rows(tx, made, claim.no, claim.version_id, claim.channel))[1]
-    told["suppressed"] = reader.run(lambda tx: claims.suppressed_in_batch(tx, claim))[1]
     told["fragile"] = reader.run(lambda tx: leases.fragile(tx, made, claim.no, 2))[1]
     requests = [Request(i + 1, first + i, first + i, 1) for i in range(50)]
     ok, told["intent"] = reader.run(lambda tx: claims.intend(tx, claim, "text", requests, now, now + 10_000))
@@ -81,7 +80,7 @@ def _everything(tmp_path, url, batches):
     told["misfits"] = reader.run(lambda tx: events.misfits(tx, made, [seq for seq, _ in proofs]))[1]
     told["arrived"] = reader.run(lambda tx: events.arrived(tx, {(made, now): 25}))[1]
     proved = [(made, first + i, "hard bounce", now) for i in range(5)]
-    told["suppress"] = reader.run(lambda tx: claims.suppress_addresses(tx, proved, "test", now))[1]
+    told["suppress"] = reader.run(lambda tx: suppressions.suppress_addresses(tx, proved, "test", now))[1]
     world.ctx.ledger.close()
     return told
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dispatcher.ledger import claims, controls
+from dispatcher.ledger import claims, controls, suppressions
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Policy
 from dispatcher.model.outcome import Accepted, Misconfigured, NotSent, OutcomeUnknown, Rejected, Throttled
@@ -110,7 +110,7 @@ def test_the_vendors_word_settles_the_unknown(world):
 def test_who_opts_out_after_approval_is_left_out(world):
     vendor, made = _email(world, 500)
     with world.ctx.ledger.write() as tx:
-        claims.suppress_addresses(tx, [(made, 3, "opt_out", 1), (made, 250, "opt_out", 1)], "test", 1)
+        suppressions.suppress_addresses(tx, [(made, 3, "opt_out", 1), (made, 250, "opt_out", 1)], "test", 1)
     world.drain("email")
     assert world.sums(made, "email") == {"planned": 500, "suppressed": 2, "accepted": 498}
     assert not {"p4@example.com", "p251@example.com"} & {address for address, _ in vendor.told}
@@ -121,7 +121,7 @@ def test_who_opts_out_while_a_batch_is_under_way_is_left_out(world):
 
     def opt_out_meanwhile(envelopes):
         with world.ctx.ledger.write() as tx:
-            claims.suppress_addresses(tx, [(made, 599, "opt_out", 1)], "test", 1)
+            suppressions.suppress_addresses(tx, [(made, 599, "opt_out", 1)], "test", 1)
         return [Accepted("m")] * len(envelopes)
 
     world.ctx.accounts["mail"].settings.in_flight = 2
