@@ -6,7 +6,6 @@ package (a checkout). Also reads TOML with the line of each key, so that a setti
 
 import re
 import tomllib
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ _FENCES = ('"""', "'''")
 
 def package() -> Path:
     """The folder of the installed package."""
-    return Path(str(files("dispatcher")))
+    return Path(__file__).parent
 
 
 def shipped(kind: str) -> Path:

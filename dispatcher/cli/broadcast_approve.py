@@ -1,15 +1,16 @@
 """The verbs of the second pair of eyes: approve, return, reject, override, break-glass, review."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import click
 
 from dispatcher.cli.actor import acting_on
-from dispatcher.cli.broadcast_compose import comma_list, shown
+from dispatcher.cli.broadcast_compose import comma_list
+from dispatcher.cli.broadcast_words import shown, warning_words
 from dispatcher.cli.groups import Verb
-from dispatcher.cli.screen import plain_value, printable, say, show, table
+from dispatcher.cli.screen import plain_value, say, show, table
 from dispatcher.cli.session import Session, join_words, pass_session
 from dispatcher.errors import UsageError
 
@@ -17,13 +18,6 @@ _REASON = click.option("--reason", default="", metavar="TEXT", help="Why; kept i
 _DIGEST = click.option(
     "--digest", "seen", default="", help="The digest you looked at, or its start: refused if it is another."
 )
-
-
-def warning_words(told: Mapping[str, Any]) -> str:
-    """A warning in one line, with who let it pass and why."""
-    place = " ".join(filter(None, (told["code"], told.get("channel"), told.get("locale"))))
-    let = f" - let pass by {told['overridden_by']}: {told['reason']}" if told.get("overridden_by") else ""
-    return f"! {place}  {printable(told['what'] + let)}"
 
 
 def tell_warnings(session: Session, ref: str) -> list[dict[str, Any]]:

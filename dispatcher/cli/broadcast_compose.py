@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dispatcher.cli.actor import acting, acting_on
+from dispatcher.cli.broadcast_words import shown
 from dispatcher.cli.groups import Verb
 from dispatcher.cli.label import label
 from dispatcher.cli.screen import number, pairs, printable, say, show, table
@@ -18,7 +19,7 @@ from dispatcher.model.broadcast import Fallback
 from dispatcher.model.kinds import Channel, Mode, Severity
 
 if TYPE_CHECKING:
-    from dispatcher.model.broadcast import Broadcast
+    pass
 
 _FALLBACK = re.compile(r"([a-z]+)=([a-z]+):([0-9]{1,5})")
 
@@ -84,24 +85,6 @@ def fact_options(command: Any) -> Any:
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="TOML or JSON.",
     )(command)
-
-
-def shown(broadcast: "Broadcast") -> dict[str, object]:
-    """A broadcast as JSON, without counts."""
-    return {
-        "ref": broadcast.ref,
-        "state": broadcast.state,
-        "mode": broadcast.mode,
-        "title": broadcast.title,
-        "template": broadcast.template_id,
-        "channels": list(broadcast.plan.channels),
-        "version": broadcast.version,
-        "digest": broadcast.digest,
-        "audience_size": broadcast.audience_size,
-        "preapproved": broadcast.preapproval_id is not None,
-        "release_at": broadcast.release_at,
-        "expires_at": broadcast.expires_at,
-    }
 
 
 @click.command(cls=Verb)

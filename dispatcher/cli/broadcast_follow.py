@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from dispatcher.cli.actor import acting_on
-from dispatcher.cli.broadcast_compose import channels_of, comma_list, fact_options, read_facts, shown
+from dispatcher.cli.broadcast_compose import channels_of, comma_list, fact_options, read_facts
+from dispatcher.cli.broadcast_words import shown
 from dispatcher.cli.groups import Verb
 from dispatcher.cli.label import label
 from dispatcher.cli.screen import say, show

@@ -5,8 +5,7 @@ from typing import Any
 
 import click
 
-from dispatcher.cli.broadcast_approve import warning_words
-from dispatcher.cli.broadcast_compose import shown
+from dispatcher.cli.broadcast_words import shown, warning_words
 from dispatcher.cli.groups import Verb
 from dispatcher.cli.progress import View, sum_line, trouble
 from dispatcher.cli.screen import badge, number, pairs, printable, say, show, table

@@ -9,7 +9,8 @@ import click
 
 from dispatcher.cli.actor import acting_on
 from dispatcher.cli.broadcast_approve import tell_promises
-from dispatcher.cli.broadcast_compose import channels_of, shown
+from dispatcher.cli.broadcast_compose import channels_of
+from dispatcher.cli.broadcast_words import shown
 from dispatcher.cli.groups import Verb
 from dispatcher.cli.progress import View, follow, sum_line
 from dispatcher.cli.screen import badge, is_terminal, number, say, show

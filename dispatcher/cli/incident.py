@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dispatcher.cli.actor import acting
-from dispatcher.cli.broadcast_compose import channels_of, comma_list, fact_options, read_facts, shown
+from dispatcher.cli.broadcast_compose import channels_of, comma_list, fact_options, read_facts
+from dispatcher.cli.broadcast_words import shown
 from dispatcher.cli.groups import Noun, Verb
 from dispatcher.cli.screen import badge, pairs, plain_value, printable, say, show, table
 from dispatcher.cli.session import Session, pass_session

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dispatcher.cli.actor import acting
-from dispatcher.cli.broadcast_compose import channels_of, comma_list, fact_options, read_facts, shown
+from dispatcher.cli.broadcast_compose import channels_of, comma_list, fact_options, read_facts
+from dispatcher.cli.broadcast_words import shown
 from dispatcher.cli.groups import Noun, Verb
 from dispatcher.cli.label import label
 from dispatcher.cli.screen import pairs, plain_value, say, show, table

@@ -7,7 +7,6 @@ loading a toolkit costs a command more than everything else it does (docs/decisi
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -158,6 +157,8 @@ class Tx:
         if self.is_sqlite:
             yield lambda: read(self)
             return
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(1, thread_name_prefix="meanwhile") as thread:
             yield thread.submit(self._apart, read).result
 

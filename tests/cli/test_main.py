@@ -32,7 +32,7 @@ def test_help_loads_click_and_nothing_heavy():
 UNREAD = (
     *("celery", "redis", "sqlalchemy", "jinja2", "babel", "regex", "email_validator", "mrml", "css_inline", "aiohttp"),
     *("fastapi", "rich", "structlog", "sendgrid", "twilio", "tweepy", "psycopg", "openpyxl", "numpy", "tenacity"),
-    *("pydantic", "pydantic_settings", "asyncio", "ssl", "importlib.metadata"),
+    *("pydantic", "pydantic_settings", "asyncio", "ssl", "importlib.metadata", "importlib.resources", "tempfile"),
 )
 
 
