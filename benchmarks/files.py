@@ -1,10 +1,10 @@
 """Import and export as the commands do them: processes of their own, so that their memory is theirs alone."""
 
+import json
 import os
 import random
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 
 from dispatcher.model.kinds import Channel
@@ -19,22 +19,32 @@ class Spent:
     peak: float
 
 
+_LAUNCHER = """
+import json, os, sys, time
+began = time.perf_counter()
+call = [sys.executable, *sys.argv[1:]]
+quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+_, state, used = os.wait4(os.posix_spawn(sys.executable, call, os.environ, file_actions=quiet), 0)
+code = os.waitstatus_to_exitcode(state)
+print(json.dumps([code, time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
+"""
+"""A small process between: to the kernel the most memory of a process includes what its parent held at its birth."""
+
+
 def command(field, *words):
     """Begin a `dispatcher` command; call what is returned to wait for its end."""
     env = os.environ | field.ctx.settings.child_environment()
-    began = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", "dispatcher", *words], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+        [sys.executable, "-c", _LAUNCHER, "-m", "dispatcher", *words],
+        env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
 
     def ended():
-        with process:
-            said = process.stderr.read().decode()
-            _, state, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(state)
-        if process.returncode:
-            raise RuntimeError(f"{' '.join(words)}: {process.returncode} {said}")
-        return Spent(time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+        told, said = process.communicate()
+        code, *spent = json.loads(told)
+        if code:
+            raise RuntimeError(f"{' '.join(words)}: {code} {said.decode()}")
+        return Spent(*spent)
 
     return ended
 
