@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -17,9 +17,6 @@ from dispatcher.cli.when import read_when, told
 from dispatcher.errors import Refused, UsageError
 from dispatcher.model.broadcast import Fallback
 from dispatcher.model.kinds import Channel, Mode, Severity
-
-if TYPE_CHECKING:
-    pass
 
 _FALLBACK = re.compile(r"([a-z]+)=([a-z]+):([0-9]{1,5})")
 

@@ -137,28 +137,20 @@ def claim(
     )  # fmt: skip
 
 
-def rows(
-    tx: Tx, broadcast_id: int, no: int, version_id: int | None, channel: Channel, scope: str = "all"
-) -> Sequence[Row[Any]]:
-    """Every delivery of a batch with its address and fields: seq, rid, state, tries, address, fields, attempt_id, gone.
-
-    `gone`: why a waiting one's address gets nothing of this scope any more, if it has asked since it was planned.
-    """
+def rows(tx: Tx, broadcast_id: int, no: int, version_id: int | None, channel: Channel) -> Sequence[Row[Any]]:
+    """Every delivery of a batch with its address and fields: seq, rid, state, tries, address, fields, attempt_id."""
     if not channel.counts_people:
         return tx.all(
-            "SELECT d.seq, d.rid, d.state, d.tries, b.account AS address, '' AS fields, d.attempt_id, NULL AS gone"
-            " FROM delivery d"
+            "SELECT d.seq, d.rid, d.state, d.tries, b.account AS address, '' AS fields, d.attempt_id FROM delivery d"
             " JOIN batch b ON b.broadcast_id = d.broadcast_id AND b.no = :no"
             " WHERE d.broadcast_id = :b AND d.seq BETWEEN :lo AND :hi ORDER BY d.seq",
             b=broadcast_id, no=no, lo=no * BATCH, hi=no * BATCH + BATCH - 1,
         )  # fmt: skip
     return tx.all(
-        f"SELECT d.seq, d.rid, d.state, d.tries, r.{ADDRESS[channel]} AS address, r.fields, d.attempt_id,"
-        " CASE WHEN d.state = 0 THEN (SELECT min(s.reason) FROM suppression s WHERE s.channel = :channel"
-        f" AND s.address = r.{ADDRESS[channel]} AND s.removed_at IS NULL AND s.scope IN ('all', :scope)) END AS gone"
+        f"SELECT d.seq, d.rid, d.state, d.tries, r.{ADDRESS[channel]} AS address, r.fields, d.attempt_id"
         f" FROM delivery d {tx.beside('recipient', 'r', 'r.version_id = :v AND r.rid = d.rid')}"
         " WHERE d.broadcast_id = :b AND d.seq BETWEEN :lo AND :hi ORDER BY d.seq",
-        v=version_id, b=broadcast_id, lo=no * BATCH, hi=no * BATCH + BATCH - 1, channel=channel, scope=scope,
+        v=version_id, b=broadcast_id, lo=no * BATCH, hi=no * BATCH + BATCH - 1,
     )  # fmt: skip
 
 
@@ -178,8 +170,10 @@ def suppress(tx: Tx, broadcast_id: int, no: int, reasons: dict[int, str]) -> Non
 
 
 def may_send(tx: Tx, claim: Claim, now: int) -> bool:
-    """Whether control row and channel gate let this batch go on; both, then the batch, stay locked until the intent
-    commits."""
+    """Whether control row and channel gate let this batch go on.
+
+    Both, and the batch after them, stay locked until the intent commits.
+    """
     suffix = "" if tx.is_sqlite else " FOR SHARE OF g, control FOR UPDATE OF batch"
     control = tx.one(
         "SELECT control.state, control.expires_at, g.frozen_at FROM channel_gate g"

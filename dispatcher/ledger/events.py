@@ -249,11 +249,13 @@ def misfits(tx: Tx, broadcast_id: int, seqs: Sequence[int]) -> list[tuple[int, s
 
 
 def arrived(tx: Tx, arrivals: Mapping[tuple[int, int], int]) -> None:
-    """Count deliveries that rose to delivered, by broadcast and the second (ms) in which the word came."""
-    rows = [(broadcast_id, at, n) for (broadcast_id, at), n in sorted(arrivals.items())]
+    """Count deliveries that rose to delivered, by broadcast and when the word came (ms)."""
+    rows = [(broadcast_id, at, n) for (broadcast_id, at), n in sorted(arrivals.items()) if n]
+    if not rows:
+        return
     tx.change(
         "INSERT INTO arrival (broadcast_id, at, n) SELECT x.b, x.at, x.n"
-        f" FROM {tx.rows_of({'b': 'int', 'at': 'int', 'n': 'int'})} x WHERE x.n > 0"
+        f" FROM {tx.rows_of({'b': 'int', 'at': 'int', 'n': 'int'})} x WHERE true"
         " ON CONFLICT (broadcast_id, at) DO UPDATE SET n = arrival.n + excluded.n",
         rows=tx.pack(rows),
     )

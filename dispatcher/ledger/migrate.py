@@ -12,7 +12,7 @@ from dispatcher.ledger.engine import Ledger, Tx
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision in migrations/versions (a test compares)."""
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -60,8 +60,8 @@ def revision(ledger: Ledger) -> str | None:
         return str(found) if found else None
 
 
-def upgrade(ledger: Ledger) -> None:
-    """Bring the schema to HEAD in one transaction; any number of processes may do it at once."""
+def upgrade(ledger: Ledger, to: str = HEAD) -> None:
+    """Bring the schema to a revision in one transaction; any number of processes may do it at once."""
     from alembic import command
     from alembic.config import Config
 
@@ -71,7 +71,7 @@ def upgrade(ledger: Ledger) -> None:
         config = Config()
         config.set_main_option("script_location", str(FOLDER))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
         _seed(tx)
 
 

@@ -116,20 +116,17 @@ def of_deliveries(tx: Tx, broadcast_id: int, state: int) -> set[int]:
     return {row.seq for row in rows}
 
 
-def mark(tx: Tx) -> int:
-    """The newest suppression; an intent asks only for those that came after it."""
-    return int(tx.scalar("SELECT coalesce(max(id), 0) FROM suppression") or 0)
-
-
-def since(tx: Tx, channel: str, scope: str, mark: int) -> dict[str, str]:
-    """Address to reason of suppressions added after `mark` that hold for this scope."""
-    found = tx.all(
-        "SELECT address, reason FROM suppression WHERE id > :mark AND channel = :channel AND removed_at IS NULL"
-        " AND (scope = 'all' OR scope = :scope)",
-        mark=mark, channel=channel, scope=scope,
+def among(tx: Tx, channel: Channel, scope: str, addresses: Sequence[str]) -> dict[str, str]:
+    """Those of the addresses that get nothing of this scope, and why: read anew before each intent."""
+    rows = tx.all(
+        f"SELECT s.address, s.reason FROM {tx.rows_of({'address': 'text'})} x"
+        f" {tx.beside('suppression', 's', _HOLDS)} WHERE s.scope IN ('all', :scope)",
+        rows=tx.pack((address,) for address in addresses), channel=channel, scope=scope,
     )  # fmt: skip
-    return {row.address: row.reason for row in found}
+    return {row.address: row.reason for row in rows}
 
+
+_HOLDS = "s.channel = :channel AND s.address = x.address AND s.removed_at IS NULL"
 
 _PROVED = {"b": "int", "seq": "int", "reason": "text", "heard_at": "int"}
 

@@ -16,7 +16,7 @@ Oddities:
 - Sandbox mode answers 200 in place of 202. The account's own settings would add footers, subscription text and
   tracked links; each is switched off here, since what was approved is what is sent.
 - Undelivered webhook batches are posted again for up to 24 hours, and nothing says that they are signed anew. Hence
-  `events_max_age` of 25 hours. A replay inside it changes nothing: events are deduplicated by `sg_event_id`.
+  `events_max_age` of 25 hours. A replay inside it moves nobody: proof only rises.
 - Email Activity is a paid extra and answers six questions a minute.
 """
 

@@ -211,7 +211,7 @@ def _folded(name: str, text: str) -> str:
 def guard(raw: bytes, intended: Sequence[str]) -> None:
     """Parse the finished header block again: exactly the intended names, each as often as intended."""
     parsed = BytesHeaderParser().parsebytes(raw.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
-    # Python before 3.11.4 or so misses the parts of a multipart message even where it is to read the header alone.
+    # Python 3.11.2, for one, misses the parts of a multipart message even where it is to read the header alone.
     defects = [one for one in parsed.defects if not isinstance(one, MultipartInvariantViolationDefect)]
     found = Counter(name.lower() for name in parsed)
     if defects or found != Counter(name.lower() for name in intended):

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from dispatcher.ledger import accounts as account_rows
-from dispatcher.ledger import broadcasts, claims, leases, planning, suppressions
+from dispatcher.ledger import broadcasts, claims, leases, planning
 from dispatcher.ledger import codes as code_rows
 from dispatcher.ledger.claims import Claim
 from dispatcher.ledger.rows import Row
@@ -150,8 +150,7 @@ def _prepare(ctx: Context, claim: Claim, choice: Choice) -> Work | None:
     """Read the batch and check that it is the one that was approved."""
     account = choice.account
     with ctx.ledger.read() as tx:
-        mark = suppressions.mark(tx)
-        rows = claims.rows(tx, claim.broadcast_id, claim.no, claim.version_id, claim.channel, claim.scope)
+        rows = claims.rows(tx, claim.broadcast_id, claim.no, claim.version_id, claim.channel)
         bound = code_rows.of_batch(tx, claim.broadcast_id, claim.no)
         rendition = broadcasts.rendition(tx, claim.rendition_id)
         parts = claims.accepted_parts(tx, claim.broadcast_id, claim.no) if claim.channel is Channel.SOCIAL else {}
@@ -160,14 +159,13 @@ def _prepare(ctx: Context, claim: Claim, choice: Choice) -> Work | None:
     if code_rows.hash_with(found, bound) != claim.hash:
         tampering.stop(ctx, claim)
         return None
-    gone = {row.seq: row.gone for row in rows if row.gone}
     rows = codes.filled(rows, bound)
     by_seq = {row.seq: row for row in rows}
     size = _request_size(claim, account)
     # Beside somebody over whom workers may die, others would be lost again and again, and blamed for it.
     one_by_one = claim.careful or choice.probing or any(row.state == 0 and row.seq in alone for row in rows)
     return Work(
-        claim, rendition, account, by_seq, mark, gone, cut(rows, size, alone), _sealer(ctx, claim), size,
+        claim, rendition, account, by_seq, cut(rows, size, alone), _sealer(ctx, claim), size,
         _units(account, rendition, rows), parts, alone=one_by_one,
         patience=1 if choice.probing else ctx.settings.dispatch.breaker.failures,
     )  # fmt: skip

@@ -24,6 +24,9 @@ POSTS, SIZE = 200, 4 << 20
 """Stored posts applied in one transaction, and bytes of them: some 12,000 events:
 memory stays flat, and on SQLite new posts do not wait long for their turn to be stored."""
 
+STEPS = 8
+"""Into so many steps of time, or one more, the arrivals of one set are put at most."""
+
 FATAL = 5
 """A post that was taken so often and never dealt with is parked: each time the worker died."""
 
@@ -86,7 +89,7 @@ class _Unusable(ValueError):
 
 @dataclass(slots=True)
 class _Proved:
-    """What came in one second proves about one broadcast."""
+    """What came in one step of time proves about one broadcast."""
 
     seqs: set[int] = field(default_factory=set)
     proofs: dict[tuple[int, int | None], copies.Proof] = field(default_factory=dict)
@@ -94,11 +97,13 @@ class _Proved:
 
 @dataclass(slots=True)
 class _Folded:
-    """What a set of posts says. `proved` by broadcast and the end of the second in which it came (ms)."""
+    """What a set of posts says. `proved` by broadcast and the end of the `step` in which it came (both ms)."""
 
+    step: int = 1000
     proved: dict[tuple[int, int], _Proved] = field(default_factory=dict)
     suppressed: list[tuple[int, int, str, int]] = field(default_factory=list)
     done: list[int] = field(default_factory=list)
+    odd: set[tuple[str, str]] = field(default_factory=set)
     poison: list[tuple[int, str, str]] = field(default_factory=list)
 
 
@@ -139,16 +144,24 @@ def _apply(ctx: Context, posts: Sequence[Row[Any]]) -> None:
     Only a ledger that is away or busy is no fault of theirs: what fails again and again for another reason comes alone,
     and is parked in the end, so that it holds up nobody.
     """
-    folded = _Folded()
+    folded = _Folded(_step([post.received_at for post in posts]))
     try:
         for post in posts:
             _read_post(ctx, post, folded)
+        if folded.odd:
+            log.warning("unknown_event_words", words=[" ".join(one) for one in sorted(folded.odd)[:10]])
         _write(ctx, folded)
     except Exception as error:
         blamed = not (isinstance(error, LedgerFault) and error.transient)
         with suppress(LedgerFault), ctx.ledger.write() as tx:  # a ledger that is away: the lease ends by itself
             events.give_back(tx, [post.id for post in posts], blamed=blamed)
         raise
+
+
+def _step(arrivals: Sequence[int]) -> int:
+    """In whole seconds, or in longer steps where posts have waited long: each step of a set is folded by itself."""
+    span = max(arrivals, default=0) - min(arrivals, default=0)
+    return max(1, -(-span // (STEPS * 1000))) * 1000
 
 
 def take(ctx: Context, found: Sequence[Event]) -> None:
@@ -172,10 +185,10 @@ def _write(ctx: Context, folded: _Folded) -> None:
 
 
 def _fold_all(tx: Tx, proved: Mapping[tuple[int, int], _Proved], now: int) -> None:
-    """All batches of a broadcast are locked before the first second of it, so that two workers never wait in a ring."""
+    """All batches of a broadcast are locked before its first step, so that two workers never wait in a ring."""
     touched: dict[int, set[int]] = {}
     for (broadcast_id, _), one in proved.items():
-        touched.setdefault(broadcast_id, set()).update(seq // BATCH for seq in one.seqs)
+        touched.setdefault(broadcast_id, set()).update(seq // BATCH for seq, _ in one.proofs)
     arrivals = {}
     for broadcast_id, at in sorted(proved):
         if numbers := touched.pop(broadcast_id, None):
@@ -213,8 +226,7 @@ def _read_post(ctx: Context, post: Row[Any], folded: _Folded) -> None:
         folded.poison.append((post.id, post.account, f"{why}, post {post.id}"))
         return
     folded.done.append(post.id)
-    if odd := {event.vendor_word for event in found if event.type is EventType.UNKNOWN}:
-        log.warning("unknown_event_words", account=post.account, words=sorted(odd)[:10])
+    folded.odd.update((post.account, event.vendor_word) for event in found if event.type is EventType.UNKNOWN)
     _add(ctx, found, post.received_at, folded)
 
 
@@ -224,13 +236,13 @@ def _request(post: Row[Any]) -> WebhookRequest:
 
 def _add(ctx: Context, found: Iterable[Event], received_at: int, folded: _Folded) -> None:
     """What events say of deliveries of ours; others' are none of our business."""
-    second = -(-received_at // 1000) * 1000
+    at = -(-received_at // folded.step) * folded.step
     for event in found:
         ours = parse_key(event.key) if event.key else None
         if ours is None or ours[0] != ctx.ledger_id:
             continue
         _, broadcast_id, seq = ours
-        place = broadcast_id, second
+        place = broadcast_id, at
         if place not in folded.proved:
             folded.proved[place] = _Proved()
         _prove(event, seq, folded.proved[place])

@@ -101,14 +101,13 @@ def _within_caps(tx: Tx, work: Work, kept: Sequence[list[int]], now: int) -> boo
 
 def _without_suppressed(tx: Tx, work: Work, chosen: Sequence[list[int]]) -> list[list[int]]:
     claim = work.claim
-    news = suppressions.since(tx, claim.channel, claim.scope, work.mark)
-    if not (work.gone or news):
+    if not claim.channel.counts_people:
         return list(chosen)
-    asked = [seq for seqs in chosen for seq in seqs]
-    reasons = {seq: work.gone[seq] for seq in asked if seq in work.gone}
-    reasons |= {seq: news[work.rows[seq].address] for seq in asked if work.rows[seq].address in news}
-    if not reasons:
+    addresses = {seq: work.rows[seq].address for seqs in chosen for seq in seqs}
+    found = suppressions.among(tx, claim.channel, claim.scope, list(addresses.values()))
+    if not found:
         return list(chosen)
+    reasons = {seq: found[address] for seq, address in addresses.items() if address in found}
     claims.suppress(tx, claim.broadcast_id, claim.no, reasons)
     left = ([seq for seq in seqs if seq not in reasons] for seqs in chosen)
     return [seqs for seqs in left if seqs]

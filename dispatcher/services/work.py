@@ -22,8 +22,6 @@ class Work:
     rendition: Rendition
     account: Account
     rows: dict[int, Row[Any]]
-    mark: int
-    gone: dict[int, str]
     todo: deque[list[int]]
     sealer: Sealer
     size: int = 1

@@ -5,12 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
+from structlog.testing import capture_logs
 
 from dispatcher.ledger import copies
 from dispatcher.ledger import events as inbox
 from dispatcher.ledger.engine import LedgerFault
 from dispatcher.model.broadcast import BATCH
 from dispatcher.model.clock import to_ms
+from dispatcher.model.event import Event, EventType
 from dispatcher.services import events
 from tests.services.inbox_world import applied, build, store
 
@@ -173,3 +175,26 @@ def test_two_workers_with_the_same_batches_in_other_order_do_not_wait_in_a_ring(
         list(pool.map(lambda posts: events._apply(world.ctx, posts), sets))
     assert applied(world) == 3
     world.ctx.ledger.close()
+
+
+def test_what_waited_for_long_is_counted_in_a_few_longer_steps_and_never_too_early(world):
+    began = to_ms(world.clock.now())
+    for number in range(10):
+        store(world, f"[{number}]".encode())
+        world.clock.pass_by(20)
+    events.apply(world.ctx)
+    assert applied(world) == 10
+    with world.ctx.ledger.read() as tx:
+        steps = [(row.at - began, row.n) for row in tx.all("SELECT at, n FROM arrival ORDER BY at")]
+    assert 2 <= len(steps) <= events.STEPS + 1
+    came = [n * 20_000 for n in range(10)]
+    for end, _ in steps:
+        assert sum(at <= end for at in came) >= sum(n for at, n in steps if at <= end)
+
+
+def test_words_of_a_vendor_that_nobody_knows_are_logged_once_for_a_set(world):
+    world.vendors["mail"].parse = lambda request: [Event(EventType.UNKNOWN, None, "read aloud")]
+    store(world, b"[1]", b"[2]")
+    with capture_logs() as lines:
+        events.apply(world.ctx)
+    assert [line["words"] for line in lines if line["event"] == "unknown_event_words"] == [["mail read aloud"]]

@@ -468,12 +468,16 @@ CREATE TABLE inbox (
 CREATE INDEX inbox_new ON inbox (id) WHERE state = 0;
 CREATE INDEX inbox_parked ON inbox (id) WHERE state = 2;
 
--- How many deliveries rose to delivered by what came in one second, `at` its end (ms): what a report's curve is of.
-CREATE TABLE arrival (
-    broadcast_id BIGINT NOT NULL,
-    at BIGINT NOT NULL,
-    n INTEGER NOT NULL,
-    PRIMARY KEY (broadcast_id, at)
+-- Every event once, by a hash of account and the vendor's id.
+CREATE TABLE event (
+    hash {blob} PRIMARY KEY,
+    account TEXT NOT NULL,
+    broadcast_id BIGINT,
+    seq INTEGER,
+    type TEXT NOT NULL,
+    occurred_at BIGINT,
+    received_at BIGINT NOT NULL,
+    reason TEXT
 ) {clustered};
 
 -- What did not fit and must be seen: an event for nobody we know, for a suppressed delivery, a poison post.
