@@ -119,6 +119,17 @@ class Tx:
         picks = (f"(value->>{i})::{kinds[kind]} AS {name}" for i, (name, kind) in enumerate(columns.items()))
         return f"(SELECT {', '.join(picks)} FROM jsonb_array_elements(CAST(:rows AS jsonb)))"
 
+    @property
+    def words(self) -> str:
+        """A FROM item `x` that reads `:words` (see `pack_words`) as a table with the column `word`."""
+        if self.is_sqlite:
+            return "(SELECT value AS word FROM json_each(:words)) x"
+        return "unnest(CAST(:words AS text[])) AS x(word)"
+
+    def pack_words(self, words: Sequence[str | None]) -> str:
+        """Words as the one parameter `words`."""
+        return json.dumps(words, ensure_ascii=False) if self.is_sqlite else arrays.literal("text", words)
+
     def looked_up(self, columns: Mapping[str, str], table: str, key: str) -> str:
         """A FROM item: each row of `:rows` as `x` with its row of a large table as `d`, which `key` names."""
         return f"{self.rows_of(columns)} x {self.beside(table, 'd', key)}"

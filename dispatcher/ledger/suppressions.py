@@ -119,14 +119,14 @@ def of_deliveries(tx: Tx, broadcast_id: int, state: int) -> set[int]:
 def among(tx: Tx, channel: Channel, scope: str, addresses: Sequence[str]) -> dict[str, str]:
     """Those of the addresses that get nothing of this scope, and why: read anew before each intent."""
     rows = tx.all(
-        f"SELECT s.address, s.reason FROM {tx.rows_of({'address': 'text'})} x"
-        f" {tx.beside('suppression', 's', _HOLDS)} WHERE s.scope IN ('all', :scope)",
-        rows=tx.pack((address,) for address in addresses), channel=channel, scope=scope,
+        f"SELECT s.address, s.reason FROM {tx.words} {tx.beside('suppression', 's', _HOLDS)}"
+        " WHERE s.scope IN ('all', :scope)",
+        words=tx.pack_words(addresses), channel=channel, scope=scope,
     )  # fmt: skip
     return {row.address: row.reason for row in rows}
 
 
-_HOLDS = "s.channel = :channel AND s.address = x.address AND s.removed_at IS NULL"
+_HOLDS = "s.channel = :channel AND s.address = x.word AND s.removed_at IS NULL"
 
 _PROVED = {"b": "int", "seq": "int", "reason": "text", "heard_at": "int"}
 
