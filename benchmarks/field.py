@@ -202,7 +202,7 @@ class Field(Stage):
                 return int(tx.scalar(
                     "SELECT (SELECT page_count FROM pragma_page_count()) * (SELECT page_size FROM pragma_page_size())"
                 ))  # fmt: skip
-            names = ("delivery", "batch", "attempt")
+            names = ("delivery", "batch", "attempt", "intent")
             return sum(int(tx.scalar(f"SELECT pg_total_relation_size('{name}')")) for name in names)
 
 

@@ -46,12 +46,13 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Consecutive waiting deliveries of one batch, handed over in one call."""
+    """Consecutive waiting deliveries of one batch, handed over in one call. `started_at` (ms): when it was intended."""
 
     attempt_id: int
     first_seq: int
     last_seq: int
     size: int
+    started_at: int
     part: int = 1
 
 
@@ -69,9 +70,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """How an attempt is closed."""
+    """What an attempt came to."""
 
-    attempt_id: int
+    request: Request
+    account: str
     outcome: str
     accepted: int
     provider_message_id: str | None
@@ -196,10 +198,15 @@ def attempt_ids(tx: Tx, count: int) -> list[int]:
     return sorted(row[0] for row in found)
 
 
-_INTENT = {
-    "broadcast_id": "int", "no": "int", "account": "text", "fence": "int", "started_at": "int",
-    "id": "int", "first_seq": "int", "last_seq": "int", "size": "int", "part": "int",
+_ATTEMPT = {
+    "broadcast_id": "int", "no": "int", "finished_at": "int", "id": "int", "first_seq": "int", "last_seq": "int",
+    "size": "int", "part": "int", "account": "text", "started_at": "int", "outcome": "text", "accepted": "int",
+    "provider_message_id": "text", "reason": "text",
 }  # fmt: skip
+_AGAIN = "ON CONFLICT (broadcast_id, no, id) DO UPDATE SET " + ", ".join(
+    f"{name} = excluded.{name}" for name in ("finished_at", "outcome", "accepted", "provider_message_id", "reason")
+)
+"""A truth that comes late says what a broken lease could not."""
 
 
 def intend(
@@ -208,16 +215,20 @@ def intend(
 ) -> bool:  # fmt: skip
     """Write whom the next calls are for, and what earlier ones came to, with one change of the batch's row.
 
-    False: the batch is no longer ours, nothing may be sent, and all of this has to be undone.
+    The intent names attempts, the deliveries name theirs; `requests` are in the order of their ids. False: the batch
+    is no longer ours, nothing may be sent, and all of this has to be undone.
     """
     begun = sum(one.size for one in requests)
     ours = " AND fence = :fence AND owner IS NOT NULL"
     if not _shift(tx, claim.broadcast_id, claim.no, findings, begun, ours, fence=claim.fence, until=lease_until):
         return False
     _, plain = _come_back(tx, claim.broadcast_id, claim.no, findings, closings, now)
-    same = claim.broadcast_id, claim.no, account, claim.fence, now
-    rows = [(*same, r.attempt_id, r.first_seq, r.last_seq, r.size, r.part) for r in requests]
-    tx.insert_few("attempt", _INTENT, rows)
+    tx.change(
+        "INSERT INTO intent (broadcast_id, no, first_id, last_id, started_at, fence, part, account)"
+        " VALUES (:b, :no, :first, :last, :now, :fence, :part, :account)",
+        b=claim.broadcast_id, no=claim.no, first=requests[0].attempt_id, last=requests[-1].attempt_id, now=now,
+        fence=claim.fence, part=requests[0].part, account=account,
+    )  # fmt: skip
     changed = tx.change_by(
         "UPDATE delivery SET state = 3, tries = tries + 1, attempt_id = r.id {r}"
         f" WHERE {_within(requests)} AND state = 0",
@@ -255,18 +266,19 @@ def _come_back(
     if not findings:
         return 0, True
     changed = _move(tx, broadcast_id, findings, "delivery.state = 3")
-    tx.change_by(
-        "UPDATE attempt SET finished_at = :now, outcome = r.word, accepted = r.n, provider_message_id = r.pmid,"
-        " reason = r.why {r} WHERE broadcast_id = :b AND no = :no AND attempt.id = r.attempt",
-        {"attempt": "int", "word": "text", "n": "int", "pmid": "text", "why": "text"},
-        [(c.attempt_id, c.outcome, c.accepted, c.provider_message_id, c.reason or "") for c in closings],
-        now=now,
-        b=broadcast_id,
-        no=no,
-    )
+    same = broadcast_id, no, now
+    tx.insert_few("attempt", _ATTEMPT, [(*same, *_closed(closing)) for closing in closings], _AGAIN)
     if changed == sum(f.size for f in findings):
         return changed, True
     return changed + _move(tx, broadcast_id, findings, "delivery.state = 4 AND r.state <> 4"), False
+
+
+def _closed(one: Closing) -> tuple[Any, ...]:
+    asked = one.request
+    return (
+        asked.attempt_id, asked.first_seq, asked.last_seq, asked.size, asked.part, one.account,
+        asked.started_at, one.outcome, one.accepted, one.provider_message_id, one.reason or "",
+    )  # fmt: skip
 
 
 def _move(tx: Tx, broadcast_id: int, findings: Sequence[Finding], which: str) -> int:
@@ -351,10 +363,10 @@ def accepted_parts(tx: Tx, broadcast_id: int, no: int) -> dict[int, str]:
     return {row.part: row.provider_message_id for row in found}
 
 
-def prove_attempt(tx: Tx, broadcast_id: int, no: int, attempt_id: int, provider_message_id: str, now: int) -> None:
+def prove_attempt(tx: Tx, broadcast_id: int, no: int, attempt_id: int, provider_message_id: str) -> None:
     """The vendor has this attempt's message after all."""
     tx.change(
-        "UPDATE attempt SET outcome = 'accepted', accepted = accepted + 1, finished_at = coalesce(finished_at, :now),"
-        " provider_message_id = :pmid WHERE broadcast_id = :b AND no = :no AND id = :id",
-        now=now, pmid=provider_message_id, b=broadcast_id, no=no, id=attempt_id,
+        "UPDATE attempt SET outcome = 'accepted', accepted = accepted + 1, provider_message_id = :pmid"
+        " WHERE broadcast_id = :b AND no = :no AND id = :id",
+        pmid=provider_message_id, b=broadcast_id, no=no, id=attempt_id,
     )  # fmt: skip

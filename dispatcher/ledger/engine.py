@@ -84,16 +84,18 @@ class Tx:
             for row in rows:
                 copy.write_row(row)
 
-    def insert_few(self, table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> None:
-        """A few new rows in one round trip. `columns` is name to `int` or `text`."""
+    def insert_few(
+        self, table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]], otherwise: str = ""
+    ) -> None:
+        """A few new rows in one round trip. `columns` is name to `int` or `text`; `otherwise`: an ON CONFLICT."""
         if not rows:
             return
         names = ", ".join(columns)
         if self.is_sqlite:
             marks = ", ".join("?" * len(columns))
-            self._connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
+            self._connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks}) {otherwise}", rows)
             return
-        sql = f"INSERT INTO {table} ({names}) SELECT * FROM {arrays.unnest(columns)}"
+        sql = f"INSERT INTO {table} ({names}) SELECT * FROM {arrays.unnest(columns)} {otherwise}"
         self._run(sql, arrays.literals(columns, rows))
 
     def change_by(self, sql: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]], **shared: Any) -> int:

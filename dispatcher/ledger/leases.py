@@ -41,11 +41,7 @@ def break_lease(tx: Tx, broadcast_id: int, no: int, now: int, quarantine_after: 
         " WHERE broadcast_id = :b AND seq BETWEEN :lo AND :hi AND state = 3",
         b=broadcast_id, lo=no * BATCH, hi=no * BATCH + BATCH - 1,
     )  # fmt: skip
-    tx.change(
-        "UPDATE attempt SET finished_at = :now, outcome = 'lost' WHERE broadcast_id = :b AND no = :no"
-        " AND finished_at IS NULL",
-        now=now, b=broadcast_id, no=no,
-    )  # fmt: skip
+    _close_open(tx, broadcast_id, no, now)
     _quarantine_suspect(tx, broadcast_id, no, quarantine_after)
     _quarantine_often_lost(tx, broadcast_id, no, quarantine_after)
     tx.change(
@@ -55,6 +51,21 @@ def break_lease(tx: Tx, broadcast_id: int, no: int, now: int, quarantine_after: 
     )  # fmt: skip
     recount(tx, broadcast_id, no, no)
     return lost
+
+
+def _close_open(tx: Tx, broadcast_id: int, no: int, now: int) -> None:
+    """Attempts of which only the intent speaks, and the deliveries that name them, are lost. An event may have proved
+    some of those deliveries meanwhile."""
+    tx.change(
+        "INSERT INTO attempt (broadcast_id, no, id, first_seq, last_seq, size, part, account, started_at, finished_at,"
+        " outcome) SELECT d.broadcast_id, i.no, d.attempt_id, min(d.seq), max(d.seq), count(*), i.part, i.account,"
+        " i.started_at, :now, 'lost' FROM delivery d JOIN intent i ON i.broadcast_id = d.broadcast_id AND i.no = :no"
+        " AND d.attempt_id BETWEEN i.first_id AND i.last_id"
+        " WHERE d.broadcast_id = :b AND d.seq BETWEEN :lo AND :hi AND NOT EXISTS (SELECT 1 FROM attempt a"
+        " WHERE a.broadcast_id = :b AND a.no = :no AND a.id = d.attempt_id)"
+        " GROUP BY d.broadcast_id, i.no, d.attempt_id, i.part, i.account, i.started_at",
+        now=now, b=broadcast_id, no=no, lo=no * BATCH, hi=no * BATCH + BATCH - 1,
+    )  # fmt: skip
 
 
 def suspect(tx: Tx, claim: Claim, seq: int) -> bool:

@@ -19,6 +19,15 @@ def recipients(tx: Tx, delivery: str = "d", *, left: bool = False) -> str:
     return tx.beside("recipient", "r", f"r.version_id = o.audience_version_id AND r.rid = {delivery}.rid", left=left)
 
 
+def intents(tx: Tx) -> str:
+    """Behind `delivery d` and its last attempt `a`: the intent, as `i`, while there is no attempt yet."""
+    key = (
+        f"i.broadcast_id = d.broadcast_id AND i.no = d.seq / {BATCH} AND d.attempt_id BETWEEN i.first_id AND i.last_id"
+        " AND a.id IS NULL"
+    )
+    return tx.beside("intent", "i", key, left=True)
+
+
 def attempts(tx: Tx, *, left: bool = False) -> str:
     """Behind `delivery d`: its last attempt, as `a`."""
     key = f"a.broadcast_id = d.broadcast_id AND a.no = d.seq / {BATCH} AND a.id = d.attempt_id"

@@ -51,7 +51,7 @@ def has_gone_live(tx: Tx) -> bool:
     """Whether a live broadcast was ever released here, or anything handed over for one."""
     live = "JOIN broadcast b ON b.id = x.broadcast_id WHERE b.mode = 'live'"
     released = tx.one(f"SELECT 1 FROM control x {live} AND x.release_at IS NOT NULL LIMIT 1")
-    return released is not None or tx.one(f"SELECT 1 FROM attempt x {live} LIMIT 1") is not None
+    return released is not None or tx.one(f"SELECT 1 FROM intent x {live} LIMIT 1") is not None
 
 
 def put_once(tx: Tx, name: str, value: str) -> str:

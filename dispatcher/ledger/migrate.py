@@ -12,7 +12,7 @@ from dispatcher.ledger.engine import Ledger, Tx
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in migrations/versions (a test compares)."""
 
 FOLDER = Path(__file__).parent / "migrations"

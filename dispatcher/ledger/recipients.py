@@ -29,14 +29,15 @@ def reached_in(tx: Tx, broadcast_id: int, no: int) -> list[int]:
 
 
 def page(tx: Tx, broadcast_id: int, no: int) -> Sequence[Row[Any]]:
-    """Every delivery of one batch with its recipient and last attempt."""
+    """Every delivery of one batch with its recipient and last attempt, or the intent for it."""
     return tx.all(
         "SELECT d.seq, d.rid, d.state, d.tries, d.reason, b.channel, b.account AS own_account,"
         " r.email, r.phone, r.locale,"
-        " r.fields, a.account, a.started_at, a.finished_at, a.provider_message_id, a.outcome FROM delivery d"
+        " r.fields, coalesce(a.account, i.account) AS account, coalesce(a.started_at, i.started_at) AS started_at,"
+        " a.finished_at, a.provider_message_id, a.outcome FROM delivery d"
         " JOIN batch b ON b.broadcast_id = d.broadcast_id AND b.no = :no"
         " JOIN broadcast o ON o.id = d.broadcast_id"
-        f" {lookups.recipients(tx, left=True)} {lookups.attempts(tx, left=True)}"
+        f" {lookups.recipients(tx, left=True)} {lookups.attempts(tx, left=True)} {lookups.intents(tx)}"
         " WHERE d.broadcast_id = :b AND d.seq BETWEEN :lo AND :hi ORDER BY d.seq",
         b=broadcast_id, no=no, lo=no * BATCH, hi=no * BATCH + BATCH - 1,
     )  # fmt: skip

@@ -112,10 +112,10 @@ def _doubt_batch(tx: Tx, batch: Row[Any], now: int) -> None:
     part = max(claims.accepted_parts(tx, batch.broadcast_id, batch.no), default=0) + 1 if batch.account else 1
     tx.insert(
         "attempt",
-        ("broadcast_id", "no", "id", "first_seq", "last_seq", "size", "part", "account", "fence", "started_at",
+        ("broadcast_id", "no", "id", "first_seq", "last_seq", "size", "part", "account", "started_at",
          "finished_at", "outcome", "reason"),
-        [(batch.broadcast_id, batch.no, attempt, lo, lo + batch.size - 1, batch.size, part, account, 0,
-          batch.release_at, now, "doubted", FORGOTTEN)],
+        [(batch.broadcast_id, batch.no, attempt, lo, lo + batch.size - 1, batch.size, part, account, batch.release_at,
+          now, "doubted", FORGOTTEN)],
     )  # fmt: skip
     tx.change(
         "UPDATE delivery SET state = 4, tries = tries + 1, attempt_id = :attempt, reason = :why"

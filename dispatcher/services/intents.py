@@ -78,10 +78,10 @@ def write(
         work.halted, work.came_back, work.retry_after = True, 1, usage.seconds_left(now)
         return []
     ids = claims.attempt_ids(tx, len(kept))
-    requests = [Request(i, seqs[0], seqs[-1], len(seqs), part) for i, seqs in zip(ids, kept, strict=True)]
+    requests = [Request(i, seqs[0], seqs[-1], len(seqs), now, part) for i, seqs in zip(ids, kept, strict=True)]
     lease = now + ctx.settings.dispatch.lease_seconds * 1000
     if requests and not claims.intend(
-        tx, work.claim, work.account.name, requests, now, lease, *outcomes.told(finished)
+        tx, work.claim, work.account.name, requests, now, lease, *outcomes.told(work.account, finished)
     ):
         raise LeaseLost
     if requests:

@@ -39,14 +39,15 @@ def write(ctx: Context, claim: Claim, account: Account, finished: Sequence[Finis
 def record(ctx: Context, tx: Tx, claim: Claim, account: Account, finished: Sequence[Finished], now: int) -> None:
     """The same within a transaction; `now` in ms."""
     if finished:
-        findings, closings = told(finished)
+        findings, closings = told(account, finished)
         claims.record(tx, claim.broadcast_id, claim.no, findings, closings, now)
         conclude(ctx, tx, claim, account, finished, now)
 
 
-def told(finished: Sequence[Finished]) -> tuple[list[Finding], list[Closing]]:
+def told(account: Account, finished: Sequence[Finished]) -> tuple[list[Finding], list[Closing]]:
     """What the calls came to, as the ledger writes it down."""
-    return [finding for one in finished for finding in _findings(one)], [_closing(one) for one in finished]
+    findings = [finding for one in finished for finding in _findings(one)]
+    return findings, [_closing(account.name, one) for one in finished]
 
 
 def conclude(ctx: Context, tx: Tx, claim: Claim, account: Account, finished: Sequence[Finished], now: int) -> None:
@@ -96,13 +97,13 @@ def _runs(one: Finished) -> Iterator[tuple[DeliveryState, str | None, list[int]]
         yield state_after(outcome, more_parts=one.next_part), _reason(outcome), [seq for seq, _ in pairs]
 
 
-def _closing(one: Finished) -> Closing:
+def _closing(account: str, one: Finished) -> Closing:
     accepted = next((o for o in one.kinds() if isinstance(o, Accepted)), None)
     if accepted is None:
         worst = one.outcomes[0]
-        return Closing(one.request.attempt_id, worst.word, 0, None, _reason(worst))
+        return Closing(one.request, account, worst.word, 0, None, _reason(worst))
     many = sum(isinstance(o, Accepted) for o in one.outcomes)
-    return Closing(one.request.attempt_id, accepted.word, many, accepted.provider_message_id, None)
+    return Closing(one.request, account, accepted.word, many, accepted.provider_message_id, None)
 
 
 def _suppress(tx: Tx, claim: Claim, finished: Sequence[Finished], now: int) -> None:

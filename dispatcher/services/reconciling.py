@@ -102,7 +102,7 @@ def _decide(ctx: Context, row: Row[Any], answer: Outcome | None) -> None:
         if isinstance(answer, Accepted):
             more = row.part < len(broadcasts.rendition(tx, row.rendition_id).posts)
             state = state_after(answer, more_parts=more)
-            claims.prove_attempt(tx, row.broadcast_id, row.no, row.attempt_id, answer.provider_message_id, now)
+            claims.prove_attempt(tx, row.broadcast_id, row.no, row.attempt_id, answer.provider_message_id)
             _settle(tx, row, state, None)
         elif isinstance(answer, Rejected):
             _settle(tx, row, DeliveryState.FAILED, answer.reason)

@@ -33,7 +33,7 @@ class Pool:
         self._places = asyncio.Semaphore(limit)
         self._idle: dict[Origin, list[Connection]] = {}
         self._names: dict[Origin, tuple[float, Addresses]] = {}
-        self._asking: dict[Origin, asyncio.Lock] = {}
+        self._asking: dict[Origin, asyncio.Task[Addresses]] = {}
         self._sweeper: asyncio.TimerHandle | None = None
         self.leased = 0
         """Connections that carry a request now, or are being made for one."""
@@ -68,7 +68,9 @@ class Pool:
             self._sweeper = self._loop.call_later(KEEP_ALIVE, self._sweep)
 
     async def close(self) -> None:
-        """Hang up whatever is idle."""
+        """Hang up whatever is idle, and ask for no name any more."""
+        for asking in self._asking.values():
+            asking.cancel()
         if self._sweeper is not None:
             self._sweeper.cancel()
         for connection in (one for kept in self._idle.values() for one in kept):
@@ -121,16 +123,29 @@ class Pool:
         return connection
 
     async def _addresses(self, origin: Origin) -> Addresses:
-        """Asked once however many wait; a name is refused as soon as one of its addresses is forbidden, so that nobody
-        is let in by mixing them with good ones."""
-        async with self._asking.setdefault(origin, asyncio.Lock()):
-            until, known = self._names.get(origin, (0.0, []))
-            if self._loop.time() >= until:
-                known = await self._loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
-                if not all(self._may_go(str(one[4][0])) for one in known):
-                    raise ForbiddenAddress("the address is not allowed")
-                self._names[origin] = (self._loop.time() + NAMES_KEPT, known)
+        """Asked once however many wait, and told to all of them at once: a lock would let one pass at each turn of the
+        loop, which is a second for the first hundred of a storm."""
+        until, known = self._names.get(origin, (0.0, []))
+        if self._loop.time() < until:
             return known
+        if origin not in self._asking:
+            self._asking[origin] = asking = self._loop.create_task(self._ask(origin))
+            asking.add_done_callback(functools.partial(self._asked, origin))
+        return await asyncio.shield(self._asking[origin])
+
+    async def _ask(self, origin: Origin) -> Addresses:
+        """A name is refused as soon as one of its addresses is forbidden, so that nobody is let in by mixing them with
+        good ones."""
+        known = await self._loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+        if not all(self._may_go(str(one[4][0])) for one in known):
+            raise ForbiddenAddress("the address is not allowed")
+        self._names[origin] = (self._loop.time() + NAMES_KEPT, known)
+        return known
+
+    def _asked(self, origin: Origin, asking: "asyncio.Task[Addresses]") -> None:
+        del self._asking[origin]
+        if not asking.cancelled():
+            asking.exception()  # whoever waited may be gone, and nobody else would look at it
 
     @functools.cached_property
     def _context(self) -> ssl.SSLContext:

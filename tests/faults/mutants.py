@@ -46,6 +46,16 @@ MUTANTS = (
         ((LEASES, "SET state = 4, reason = 'the worker stopped", "SET state = 0, reason = 'the worker stopped"),),
     ),
     Mutant(
+        "calls of a silent worker are never closed",
+        ((LEASES, "    _close_open(tx, broadcast_id, no, now)\n", ""),),
+        kills="tests/ledger/test_leases.py",
+    ),
+    Mutant(
+        "only who is still under way was lost with a worker",
+        ((LEASES, "AND NOT EXISTS (SELECT 1 FROM", "AND d.state = 4 AND NOT EXISTS (SELECT 1 FROM"),),
+        kills="tests/ledger/test_leases.py",
+    ),
+    Mutant(
         "no fence on writes",
         (
             (CLAIMS, " AND fence = :fence AND owner IS NOT NULL", " AND :fence = :fence"),
@@ -97,10 +107,10 @@ MUTANTS = (
         "the intent is written after the call",
         (
             (INTENTS, "if requests and not claims.intend(\n"
-             "        tx, work.claim, work.account.name, requests, now, lease, *outcomes.told(finished)\n"
+             "        tx, work.claim, work.account.name, requests, now, lease, *outcomes.told(work.account, finished)\n"
              "    ):\n        raise LeaseLost", "work.late = lease\n"
              "    if requests and finished:\n        claims.record(tx, work.claim.broadcast_id, work.claim.no,"
-             " *outcomes.told(finished), now)"),
+             " *outcomes.told(work.account, finished), now)"),
             (WORK, "    lost: bool = False\n", "    lost: bool = False\n    late: int = 0\n"),
             (HANDOVER, '    posts = work.rendition.posts if', "    from dispatcher.ledger import claims\n"
              "    with ctx.ledger.write() as tx:\n"
@@ -247,7 +257,7 @@ MUTANTS = (
         (
             (CODES, "(d.state IN (3, 4, 5, 6)", "(d.state IN (5, 6)"),
             (CODES, "'not_sent', 'throttled',", "'unknown', 'lost', 'not_sent', 'throttled',"),
-            (CODES, "AND (a.outcome IS NULL OR a.outcome NOT", "AND (a.outcome NOT"),
+            (CODES, "AND a.outcome NOT", "AND (a.outcome NOT"),
         ),
         kills=f"{ABOUT_CODES} -k gives_back_what",
     ),

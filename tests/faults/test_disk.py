@@ -63,9 +63,9 @@ def _intended(world, made):
     """Whom an intent that stands in the ledger names."""
     with world.ctx.ledger.read() as tx:
         rows = tx.all(
-            "SELECT r.email FROM attempt a JOIN delivery d ON d.broadcast_id = a.broadcast_id"
-            " AND d.seq BETWEEN a.first_seq AND a.last_seq JOIN recipient r ON r.version_id = 1 AND r.rid = d.rid"
-            " WHERE a.broadcast_id = :b",
+            "SELECT r.email FROM intent i JOIN delivery d ON d.broadcast_id = i.broadcast_id"
+            " AND d.attempt_id BETWEEN i.first_id AND i.last_id"
+            " JOIN recipient r ON r.version_id = 1 AND r.rid = d.rid WHERE i.broadcast_id = :b",
             b=made,
         )
     return {row.email for row in rows}

@@ -93,9 +93,10 @@ def test_an_intent_is_dated_when_the_ledger_let_it_in(world):
     asked = to_ms(world.clock.now())
     _go_on(world, _taken_up(world), "at the door", 7.0)
     with world.ctx.ledger.read() as tx:
+        [intent] = tx.all("SELECT started_at FROM intent")
         [attempt] = tx.all("SELECT started_at FROM attempt")
         [batch] = tx.all("SELECT lease_until FROM batch")
-    assert attempt.started_at == asked + 7_000
+    assert intent.started_at == attempt.started_at == asked + 7_000
     assert batch.lease_until == asked + 7_000 + 60_000
     assert len(_told(world)) == PEOPLE
 
@@ -112,7 +113,7 @@ def test_whose_lease_ran_out_a_moment_ago_is_left_alone(world):
     now = to_ms(world.clock.now())
     with world.ctx.ledger.write() as tx:
         [attempt] = claims.attempt_ids(tx, 1)
-        request = claims.Request(attempt, 0, PEOPLE - 1, PEOPLE)
+        request = claims.Request(attempt, 0, PEOPLE - 1, PEOPLE, now)
         assert claims.intend(tx, work.claim, "mail", [request], now, now + 60_000)
     world.clock.pass_by(60 + 14)
     ticking.tick(world.ctx)

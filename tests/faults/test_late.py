@@ -26,28 +26,29 @@ def _intended(world, first, last):
     with world.ctx.ledger.write() as tx:
         claim = claims.claim(tx, "email", "slow", now, 0, 60_000)
         [attempt] = claims.attempt_ids(tx, 1)
-        assert claims.intend(tx, claim, "mail", [claims.Request(attempt, first, last, 10)], now, now + 60_000)
+        request = claims.Request(attempt, first, last, 10, now)
+        assert claims.intend(tx, claim, "mail", [request], now, now + 60_000)
     world.clock.pass_by(60 + 16)
     ticking.tick(world.ctx)
-    return attempt
+    return request
 
 
-def _late_truth(world, made, attempt, state, word):
-    finding = claims.Finding(attempt, 0, 9, state, 10)
+def _late_truth(world, made, request, state, word):
+    finding = claims.Finding(request.attempt_id, 0, 9, state, 10)
     with world.ctx.ledger.write() as tx:
-        claims.record(tx, made, 0, [finding], [claims.Closing(attempt, word, 0, None, None)], 1)
+        claims.record(tx, made, 0, [finding], [claims.Closing(request, "mail", word, 0, None, None)], 1)
 
 
 def test_a_late_truth_beside_other_calls_keeps_the_counters_right(world):
     made = world.broadcast(["email"], {"email": ["mail"]})
     world.release(made)
-    attempt = _intended(world, 0, 9)
+    request = _intended(world, 0, 9)
     now = to_ms(world.clock.now())
     with world.ctx.ledger.write() as tx:
         claim = claims.claim(tx, "email", "other", now, 0, 60_000)
         [mine] = claims.attempt_ids(tx, 1)
-        assert claims.intend(tx, claim, "mail", [claims.Request(mine, 10, 19, 10)], now, now + 60_000)
-    _late_truth(world, made, attempt, claims.D.ACCEPTED, "accepted")
+        assert claims.intend(tx, claim, "mail", [claims.Request(mine, 10, 19, 10, now)], now, now + 60_000)
+    _late_truth(world, made, request, claims.D.ACCEPTED, "accepted")
     with world.ctx.ledger.read() as tx:
         assert counts.wrong_batches(tx, made) == []
     assert world.sums(made, "email") == {"planned": 20, "accepted": 10, "sending": 10}
@@ -56,10 +57,10 @@ def test_a_late_truth_beside_other_calls_keeps_the_counters_right(world):
 def test_a_closed_broadcast_goes_on_when_a_sleeper_says_it_never_sent(world):
     made = world.broadcast(["email"], {"email": ["mail"]})
     world.release(made)
-    attempt = _intended(world, 0, 9)
+    request = _intended(world, 0, 9)
     world.drain("email")
     ticking.tick(world.ctx)
-    _late_truth(world, made, attempt, claims.D.WAITING, "not_sent")
+    _late_truth(world, made, request, claims.D.WAITING, "not_sent")
     ticking.tick(world.ctx)
     world.drain("email")
     assert world.sums(made, "email") == {"planned": 20, "accepted": 20}

@@ -18,9 +18,9 @@ def _intended(world, claim, first, last):
     now = to_ms(world.clock.now())
     with world.ctx.ledger.write() as tx:
         [attempt] = claims.attempt_ids(tx, 1)
-        request = claims.Request(attempt, first, last, last - first + 1)
+        request = claims.Request(attempt, first, last, last - first + 1, now)
         assert claims.intend(tx, claim, "mail", [request], now, now + 60_000)
-    return attempt
+    return request
 
 
 def _someone_waits(world):
@@ -40,7 +40,7 @@ def test_an_opt_out_beside_an_answer_counts_both(tmp_path, database_url):
     world.release(made)
     with world.ctx.ledger.write() as tx:
         claim = claims.claim(tx, "email", "one", to_ms(world.clock.now()), 0, 60_000)
-    attempt = _intended(world, claim, 0, 19)
+    request = _intended(world, claim, 0, 19)
 
     def opt_out():
         with world.ctx.ledger.write() as tx:
@@ -48,8 +48,8 @@ def test_an_opt_out_beside_an_answer_counts_both(tmp_path, database_url):
 
     beside = threading.Thread(target=opt_out)
     with world.ctx.ledger.write() as tx:
-        found = [claims.Finding(attempt, 0, 19, DeliveryState.ACCEPTED, 20)]
-        claims.record(tx, made, 0, found, [claims.Closing(attempt, "accepted", 20, "m", None)], 1)
+        found = [claims.Finding(request.attempt_id, 0, 19, DeliveryState.ACCEPTED, 20)]
+        claims.record(tx, made, 0, found, [claims.Closing(request, "mail", "accepted", 20, "m", None)], 1)
         beside.start()
         until = time.monotonic() + 60
         while not _someone_waits(world) and time.monotonic() < until:

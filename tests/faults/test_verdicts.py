@@ -106,7 +106,7 @@ def test_what_was_ended_may_be_over(bench):
 
 def test_nobody_is_told_without_an_intent_and_no_counter_differs(bench):
     with bench.world.ctx.ledger.write() as tx:
-        tx.change("DELETE FROM attempt WHERE broadcast_id = :b AND no = 0", b=bench.made)
+        tx.change("DELETE FROM intent WHERE broadcast_id = :b AND no = 0", b=bench.made)
         tx.change("UPDATE batch SET accepted = accepted - 1, unknown = unknown + 1 WHERE no = 1")
     found = bench.verdict()
     assert (found.unforeseen, found.wrong_sums > 0, found.good) == (PEOPLE, True, False)

@@ -205,7 +205,12 @@ def _flagged(tx, broadcast):
 
 def _intended(tx, broadcast):
     tally = Tally()
-    asked = tx.stream("SELECT first_seq, last_seq FROM attempt WHERE broadcast_id = :b", b=broadcast)
+    intent = "i.broadcast_id = a.broadcast_id AND i.no = a.no AND a.id BETWEEN i.first_id AND i.last_id"
+    asked = tx.stream(
+        f"SELECT a.first_seq, a.last_seq FROM attempt a WHERE a.broadcast_id = :b AND (a.outcome = 'doubted'"
+        f" OR EXISTS (SELECT 1 FROM intent i WHERE {intent}))",
+        b=broadcast,
+    )
     for row in chain.from_iterable(asked):
         tally.add(row.first_seq, row.last_seq)
     return tally

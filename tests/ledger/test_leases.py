@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from dispatcher.ledger import claims, leases
+from dispatcher.ledger import claims, copies, leases
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel
 from tests.services.world import World
@@ -67,7 +67,10 @@ def test_who_went_down_with_workers_goes_with_nobody_beside(world):
     """Else whoever is under way beside the one that kills the worker is lost as often, and blamed for it."""
     made = world.broadcast(["email"], {"email": ["mail"]}, size=2)
     world.release(made)
-    row = "INSERT INTO attempt (broadcast_id, id, started_at, no, first_seq, last_seq, size, fence, account, outcome)"
+    row = (
+        "INSERT INTO attempt (broadcast_id, id, started_at, no, first_seq, last_seq, size, finished_at, account,"
+        " outcome)"
+    )
     with world.ctx.ledger.write() as tx:
         for number in (1, 2):
             tx.change(f"{row} VALUES (:b, :id, 0, 0, 2, 3, 2, 1, 'mail', 'lost')", b=made, id=-number)
@@ -88,3 +91,33 @@ def test_who_went_down_with_workers_goes_with_nobody_beside(world):
     world.drain("email")
     assert [[f"p{n}@example.com" for n in some] for some in ((1, 2), (3,), (4,), (5,))] == vendor.calls
     assert max(most) == 1
+
+
+def test_what_a_worker_was_handing_over_when_it_fell_silent_is_closed_as_lost(world):
+    """Also of whom an event had told meanwhile: codes, repeats and blame are reckoned by attempts."""
+    made = world.broadcast(["email"], {"email": ["mail"]})
+    world.release(made)
+    now = to_ms(world.clock.now())
+    with world.ctx.ledger.write() as tx:
+        claim = claims.claim(tx, "email", "worker", now, 0, 60_000)
+        first, second, third = claims.attempt_ids(tx, 3)
+        requests = [claims.Request(first, 0, 1, 2, now), claims.Request(second, 2, 2, 1, now)]
+        assert claims.intend(tx, claim, "mail", requests, now, now + 60_000)
+    done = claims.Request(third, 3, 4, 2, now + 5)
+    with world.ctx.ledger.write() as tx:
+        assert claims.intend(tx, claim, "mail", [done], now + 5, now + 60_000)
+        answer = claims.Finding(third, 3, 4, claims.D.ACCEPTED, 2)
+        claims.record(tx, made, 0, [answer], [claims.Closing(done, "mail", "accepted", 2, "m", None)], now + 6)
+        copies.fold(tx, made, {(1, 1): (claims.D.DELIVERED, None)})
+    with world.ctx.ledger.write() as tx:
+        assert leases.break_lease(tx, made, 0, now + 9, LIMIT) == 2
+    with world.ctx.ledger.read() as tx:
+        found = tx.all(
+            "SELECT id, first_seq, last_seq, size, account, started_at, finished_at, outcome FROM attempt ORDER BY id"
+        )
+    assert [tuple(row) for row in found] == [
+        (first, 0, 1, 2, "mail", now, now + 9, "lost"),
+        (second, 2, 2, 1, "mail", now, now + 9, "lost"),
+        (third, 3, 4, 2, "mail", now + 5, now + 6, "accepted"),
+    ]
+    assert world.sums(made, "email") == {"planned": 5, "unknown": 2, "accepted": 2, "delivered": 1}

@@ -31,3 +31,23 @@ def test_the_rows_of_events_become_arrivals(database_url, tmp_path):
         assert [(row.wait, int(row.n)) for row in curves.delivered(tx, 1, 0)] == [(5_000, 3)]
         assert [(row.wait, int(row.n)) for row in curves.delivered(tx, 2, 0)] == [(9_000, 1)]
     ledger.close()
+
+
+def test_calls_that_were_under_way_become_intents(database_url, tmp_path):
+    url = database_url or f"sqlite:///{tmp_path}/ledger.db"
+    ledger = Ledger(url)
+    migrate.upgrade(ledger, "0002")
+    columns = ("broadcast_id", "no", "id", "first_seq", "last_seq", "size", "part", "account", "fence", "started_at",
+               "finished_at", "outcome", "accepted", "provider_message_id")  # fmt: skip
+    rows = [(1, 0, 7, 0, 199, 200, 1, "mail", 3, 5_000, 6_000, "accepted", 200, "m"),
+            (1, 0, 8, 200, 200, 1, 2, "mail", 3, 5_500, None, None, 0, None)]  # fmt: skip
+    with ledger.write() as tx:
+        tx.insert("attempt", columns, rows)
+    ledger.close()
+    ledger = migrate.open_ledger(url)
+    with ledger.read() as tx:
+        [closed] = tx.all("SELECT id, size, accepted, started_at, finished_at, provider_message_id FROM attempt")
+        intents = tx.all("SELECT first_id, last_id, no, fence, part, account, started_at FROM intent ORDER BY 1")
+    assert tuple(closed) == (7, 200, 200, 5_000, 6_000, "m")
+    assert [tuple(row) for row in intents] == [(7, 7, 0, 3, 1, "mail", 5_000), (8, 8, 0, 3, 2, "mail", 5_500)]
+    ledger.close()

@@ -15,7 +15,7 @@ from dispatcher.model.states import DeliveryState
 from tests.services.world import World
 
 LATE = 1 << 60
-LARGE = ("delivery", "attempt", "recipient", "arrival", "copy")
+LARGE = ("delivery", "attempt", "intent", "recipient", "arrival", "copy")
 
 
 class Reader:
@@ -67,11 +67,11 @@ def _everything(tmp_path, url, batches):
     first = claim.no * BATCH
     told["rows"] = reader.run(lambda tx: claims.rows(tx, made, claim.no, claim.version_id, claim.channel))[1]
     told["fragile"] = reader.run(lambda tx: leases.fragile(tx, made, claim.no, 2))[1]
-    requests = [Request(i + 1, first + i, first + i, 1) for i in range(50)]
+    requests = [Request(i + 1, first + i, first + i, 1, now) for i in range(50)]
     ok, told["intent"] = reader.run(lambda tx: claims.intend(tx, claim, "text", requests, now, now + 10_000))
     assert ok
     findings = [Finding(r.attempt_id, r.first_seq, r.last_seq, DeliveryState.ACCEPTED, 1) for r in requests]
-    closings = [Closing(r.attempt_id, "accepted", 1, f"SM{r.attempt_id}", None) for r in requests]
+    closings = [Closing(r, "text", "accepted", 1, f"SM{r.attempt_id}", None) for r in requests]
     moved, told["outcome"] = reader.run(lambda tx: claims.record(tx, made, claim.no, findings, closings, now))
     assert moved == 50
     proofs = {(first + i, None): (DeliveryState.DELIVERED, None) for i in range(0, 50, 2)}

@@ -233,6 +233,21 @@ def test_a_stop_gives_back_what_nobody_can_have_read_and_nothing_else(world, cha
     reconciles(world)
 
 
+def test_a_code_stays_with_whom_a_call_was_intended_for_of_which_nothing_more_is_known(world, channels):
+    pool(world, 2)
+    people(world, 2)
+    made = approval.submit(world.ctx, AUTHOR, drafted(world, channels=[Channel.EMAIL]).ref)
+    sent(world, made)
+    with world.ctx.ledger.write() as tx:
+        tx.change("UPDATE delivery SET attempt_id = 99 WHERE broadcast_id = :b AND rid = 1", b=made.id)
+        controls.move(tx, made.id, "stopped", to_ms(world.clock.now()))
+        broadcasts.change(tx, made.id, state="stopped")
+    ticking.tick(world.ctx)
+    with world.ctx.ledger.read() as tx:
+        assert tx.scalar("SELECT rid FROM code_binding WHERE released_at IS NULL") == 1
+    assert free(world) == (1, 1)
+
+
 def test_what_came_back_is_issued_last_and_to_one_person(world, channels):
     pool(world, 8)
     people(world, 4)

@@ -237,7 +237,7 @@ def test_a_silent_worker_leaves_unknowns_and_its_late_truth_still_lands(world):
     with world.ctx.ledger.write() as tx:
         claim = claims.claim(tx, "email", "gone", now, 0, 60_000)
         [attempt] = claims.attempt_ids(tx, 1)
-        request = claims.Request(attempt, 0, 9, 10)
+        request = claims.Request(attempt, 0, 9, 10, now)
         assert claims.intend(tx, claim, "mail", [request], now, now + 60_000)
     world.clock.pass_by(60 + 16)
     ticking.tick(world.ctx)
@@ -246,7 +246,7 @@ def test_a_silent_worker_leaves_unknowns_and_its_late_truth_still_lands(world):
         assert not claims.intend(tx, claim, "mail", [request], now, now + 60_000)
     late = [claims.Finding(attempt, 0, 9, claims.D.ACCEPTED, 10)]
     with world.ctx.ledger.write() as tx:
-        claims.record(tx, made, 0, late, [claims.Closing(attempt, "accepted", 10, "m", None)], now)
+        claims.record(tx, made, 0, late, [claims.Closing(request, "mail", "accepted", 10, "m", None)], now)
     assert world.sums(made, "email") == {"planned": 10, "accepted": 10}
 
 
