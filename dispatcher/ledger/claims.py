@@ -205,8 +205,8 @@ _ATTEMPT = {
 }  # fmt: skip
 _AGAIN = "ON CONFLICT (broadcast_id, no, id) DO UPDATE SET " + ", ".join(
     f"{name} = excluded.{name}" for name in ("finished_at", "outcome", "accepted", "provider_message_id", "reason")
-)
-"""A truth that comes late says what a broken lease could not."""
+) + " WHERE attempt.outcome <> 'accepted' OR excluded.outcome = 'accepted'"  # fmt: skip
+"""A truth that comes late says what a broken lease could not, but not less than was proved meanwhile."""
 
 
 def intend(

@@ -255,10 +255,7 @@ def release(tx: Tx, broadcast_id: int, now: int) -> int:
         " AND d.seq BETWEEN a.first_seq AND a.last_seq"
         f" AND a.outcome NOT IN ({_HARMLESS})"
     )
-    closed = (
-        f"SELECT 1 FROM attempt a WHERE a.broadcast_id = d.broadcast_id AND a.no = d.seq / {BATCH}"
-        " AND a.id = d.attempt_id"
-    )
+    closed = f"SELECT 1 FROM attempt a WHERE a.broadcast_id = :b AND a.no = d.seq / {BATCH} AND a.id = d.attempt_id"
     given = tx.change(
         "UPDATE code_binding SET released_at = :now WHERE broadcast_id = :b AND released_at IS NULL AND rid NOT IN"
         " (SELECT d.rid FROM delivery d WHERE d.broadcast_id = :b AND (d.state IN (3, 4, 5, 6)"

@@ -60,7 +60,7 @@ def accepted_over_time(tx: Tx, broadcast_id: int) -> Sequence[Row[Any]]:
     return tx.all(
         "SELECT b.channel, a.finished_at / 1000 * 1000 AS at, sum(a.accepted) AS accepted FROM attempt a"
         " JOIN batch b ON b.broadcast_id = a.broadcast_id AND b.no = a.no"
-        " WHERE a.broadcast_id = :b AND a.finished_at IS NOT NULL AND a.accepted > 0"
+        " WHERE a.broadcast_id = :b AND a.accepted > 0"
         " GROUP BY b.channel, a.finished_at / 1000 ORDER BY 2",
         b=broadcast_id,
     )

@@ -22,7 +22,7 @@ def accepted(tx: Tx, broadcast_id: int, since: int) -> Sequence[Row[Any]]:
     return tx.all(
         "SELECT b.channel, (a.finished_at - :since) / :step * :step AS wait, sum(a.accepted) AS n FROM attempt a"
         " JOIN batch b ON b.broadcast_id = a.broadcast_id AND b.no = a.no"
-        " WHERE a.broadcast_id = :b AND a.part = 1 AND a.accepted > 0 AND a.finished_at IS NOT NULL"
+        " WHERE a.broadcast_id = :b AND a.part = 1 AND a.accepted > 0"
         " GROUP BY 1, 2 ORDER BY 1, 2",
         b=broadcast_id, since=since, step=_step(last, since),
     )  # fmt: skip

@@ -6,6 +6,7 @@ it alone. So a third crash has a name. A batch of which somebody may be blamed a
 has nothing else under way: 1 until it is given back in peace, 2 for good, as somebody in it was lost so often.
 """
 
+from dispatcher.ledger import lookups
 from dispatcher.ledger.claims import CAREFUL_AFTER, Claim, recount
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.broadcast import BATCH
@@ -41,7 +42,7 @@ def break_lease(tx: Tx, broadcast_id: int, no: int, now: int, quarantine_after: 
         " WHERE broadcast_id = :b AND seq BETWEEN :lo AND :hi AND state = 3",
         b=broadcast_id, lo=no * BATCH, hi=no * BATCH + BATCH - 1,
     )  # fmt: skip
-    _close_open(tx, broadcast_id, no, now)
+    close_open(tx, broadcast_id, no, now)
     _quarantine_suspect(tx, broadcast_id, no, quarantine_after)
     _quarantine_often_lost(tx, broadcast_id, no, quarantine_after)
     tx.change(
@@ -53,18 +54,16 @@ def break_lease(tx: Tx, broadcast_id: int, no: int, now: int, quarantine_after: 
     return lost
 
 
-def _close_open(tx: Tx, broadcast_id: int, no: int, now: int) -> None:
+def close_open(tx: Tx, broadcast_id: int, no: int, now: int) -> None:
     """Attempts of which only the intent speaks, and the deliveries that name them, are lost. An event may have proved
     some of those deliveries meanwhile."""
     tx.change(
         "INSERT INTO attempt (broadcast_id, no, id, first_seq, last_seq, size, part, account, started_at, finished_at,"
         " outcome) SELECT d.broadcast_id, i.no, d.attempt_id, min(d.seq), max(d.seq), count(*), i.part, i.account,"
-        " i.started_at, :now, 'lost' FROM delivery d JOIN intent i ON i.broadcast_id = d.broadcast_id AND i.no = :no"
-        " AND d.attempt_id BETWEEN i.first_id AND i.last_id"
-        " WHERE d.broadcast_id = :b AND d.seq BETWEEN :lo AND :hi AND NOT EXISTS (SELECT 1 FROM attempt a"
-        " WHERE a.broadcast_id = :b AND a.no = :no AND a.id = d.attempt_id)"
+        f" i.started_at, :now, 'lost' FROM delivery d {lookups.attempts(tx, left=True)} {lookups.intents(tx)}"
+        " WHERE d.broadcast_id = :b AND d.seq BETWEEN :lo AND :hi AND a.id IS NULL AND i.no IS NOT NULL"
         " GROUP BY d.broadcast_id, i.no, d.attempt_id, i.part, i.account, i.started_at",
-        now=now, b=broadcast_id, no=no, lo=no * BATCH, hi=no * BATCH + BATCH - 1,
+        now=now, b=broadcast_id, lo=no * BATCH, hi=no * BATCH + BATCH - 1,
     )  # fmt: skip
 
 

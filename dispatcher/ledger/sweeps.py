@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from dispatcher.ledger import claims, lookups
+from dispatcher.ledger import claims, leases, lookups
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import BATCH
@@ -106,6 +106,7 @@ def doubt(tx: Tx, now: int) -> int:
 
 def _doubt_batch(tx: Tx, batch: Row[Any], now: int) -> None:
     claims.lock_batches(tx, batch.broadcast_id, [batch.no])
+    leases.close_open(tx, batch.broadcast_id, batch.no, now)
     account = batch.account or next(iter(json.loads(batch.plan)["accounts"].get(batch.channel, ())), "")
     lo, hi = batch.no * BATCH, batch.no * BATCH + BATCH - 1
     [attempt] = claims.attempt_ids(tx, 1)

@@ -17,6 +17,8 @@ KEEP_ALIVE = 15.0
 """Seconds an idle connection is kept. Vendors close theirs after 60 s or more, so we are first to hang up."""
 NAMES_KEPT = 60.0
 """Seconds the addresses of a name are remembered."""
+NAME_SECONDS = 5.0
+"""After which a resolver that does not answer is asked anew by whoever comes next."""
 _EYES = 0.25
 """Seconds between tries of a host's addresses, as RFC 8305 has it."""
 
@@ -129,14 +131,18 @@ class Pool:
         if self._loop.time() < until:
             return known
         if origin not in self._asking:
-            self._asking[origin] = asking = self._loop.create_task(self._ask(origin))
-            asking.add_done_callback(functools.partial(self._asked, origin))
-        return await asyncio.shield(self._asking[origin])
+            self._asking[origin] = self._loop.create_task(self._ask(origin))
+            self._asking[origin].add_done_callback(functools.partial(self._asked, origin))
+        await asyncio.wait({asking := self._asking[origin]})  # who is cancelled here leaves it to the others
+        if asking.cancelled():
+            raise ConnectionAbortedError
+        return asking.result()
 
     async def _ask(self, origin: Origin) -> Addresses:
         """A name is refused as soon as one of its addresses is forbidden, so that nobody is let in by mixing them with
         good ones."""
-        known = await self._loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+        async with asyncio.timeout(NAME_SECONDS):
+            known = await self._loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
         if not all(self._may_go(str(one[4][0])) for one in known):
             raise ForbiddenAddress("the address is not allowed")
         self._names[origin] = (self._loop.time() + NAMES_KEPT, known)

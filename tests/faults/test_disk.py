@@ -64,7 +64,7 @@ def _intended(world, made):
     with world.ctx.ledger.read() as tx:
         rows = tx.all(
             "SELECT r.email FROM intent i JOIN delivery d ON d.broadcast_id = i.broadcast_id"
-            " AND d.attempt_id BETWEEN i.first_id AND i.last_id"
+            " AND d.seq / 1000 = i.no AND d.attempt_id BETWEEN i.first_id AND i.last_id"
             " JOIN recipient r ON r.version_id = 1 AND r.rid = d.rid WHERE i.broadcast_id = :b",
             b=made,
         )

@@ -6,6 +6,7 @@ from dispatcher.ledger import claims, counts
 from dispatcher.model.broadcast import broadcast_ref
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Policy
+from dispatcher.model.outcome import Accepted
 from dispatcher.services import control, ticking
 from tests.services.world import OPERATOR, UNKNOWN, World
 
@@ -90,3 +91,31 @@ def test_what_was_to_be_repeated_is_unknown_after_a_stop(world):
     assert world.sums(made, "email") == {"planned": 20, "waiting": 20}
     control.stop(world.ctx, OPERATOR, broadcast_ref(made), reason="wrong")
     assert world.sums(made, "email") == {"planned": 20, "unknown": 20}
+
+
+def test_a_late_answer_that_knows_nothing_does_not_unsay_what_was_proved(world):
+    """Else the first part of a thread would be posted once more."""
+    vendor = world.add_account("x1", Channel.SOCIAL, most=1)
+    made = world.broadcast(["social"], {"social": ["x1"]}, posts=("a", "b"), version=None)
+    world.release(made)
+    now = to_ms(world.clock.now())
+    with world.ctx.ledger.write() as tx:
+        claim = claims.claim(tx, "social", "asleep", now, 0, 60_000)
+        [attempt] = claims.attempt_ids(tx, 1)
+        request = claims.Request(attempt, 0, 0, 1, now)
+        assert claims.intend(tx, claim, "x1", [request], now, now + 60_000)
+    world.clock.pass_by(60 + 16)
+    ticking.tick(world.ctx)
+    vendor.found = {"x1": Accepted("t1")}
+    world.clock.pass_by(121)
+    while world.sums(made, "social") != {"planned": 1, "waiting": 1}:
+        world.drain("social", rounds=1)
+        assert vendor.told == []
+    late = [claims.Finding(attempt, 0, 0, claims.D.UNKNOWN, 1, "reset")]
+    with world.ctx.ledger.write() as tx:
+        claims.record(tx, made, 0, late, [claims.Closing(request, "x1", "unknown", 0, None, "reset")], now)
+        assert claims.accepted_parts(tx, made, 0) == {1: "t1"}
+    ticking.tick(world.ctx)
+    world.drain("social")
+    assert vendor.told == [("x1", 2)]
+    assert world.sums(made, "social") == {"planned": 1, "accepted": 1}

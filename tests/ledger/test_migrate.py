@@ -40,14 +40,21 @@ def test_calls_that_were_under_way_become_intents(database_url, tmp_path):
     columns = ("broadcast_id", "no", "id", "first_seq", "last_seq", "size", "part", "account", "fence", "started_at",
                "finished_at", "outcome", "accepted", "provider_message_id")  # fmt: skip
     rows = [(1, 0, 7, 0, 199, 200, 1, "mail", 3, 5_000, 6_000, "accepted", 200, "m"),
-            (1, 0, 8, 200, 200, 1, 2, "mail", 3, 5_500, None, None, 0, None)]  # fmt: skip
+            (1, 0, 8, 200, 299, 100, 1, "mail", 3, 5_000, 6_100, "accepted", 100, "n"),
+            (1, 0, 9, 300, 300, 1, 2, "mail", 3, 5_500, None, None, 0, None)]  # fmt: skip
     with ledger.write() as tx:
         tx.insert("attempt", columns, rows)
     ledger.close()
     ledger = migrate.open_ledger(url)
     with ledger.read() as tx:
-        [closed] = tx.all("SELECT id, size, accepted, started_at, finished_at, provider_message_id FROM attempt")
+        attempts = tx.all(
+            "SELECT id, size, outcome, accepted, started_at, finished_at, provider_message_id FROM attempt ORDER BY id"
+        )
         intents = tx.all("SELECT first_id, last_id, no, fence, part, account, started_at FROM intent ORDER BY 1")
-    assert tuple(closed) == (7, 200, 200, 5_000, 6_000, "m")
-    assert [tuple(row) for row in intents] == [(7, 7, 0, 3, 1, "mail", 5_000), (8, 8, 0, 3, 2, "mail", 5_500)]
+    assert [tuple(row) for row in attempts] == [
+        (7, 200, "accepted", 200, 5_000, 6_000, "m"),
+        (8, 100, "accepted", 100, 5_000, 6_100, "n"),
+        (9, 1, "lost", 0, 5_500, 5_500, None),
+    ]
+    assert [tuple(row) for row in intents] == [(7, 8, 0, 3, 1, "mail", 5_000), (9, 9, 0, 3, 2, "mail", 5_500)]
     ledger.close()

@@ -13,10 +13,12 @@ CREATE TABLE intent (
     PRIMARY KEY (broadcast_id, no, first_id)
 ) {clustered};
 INSERT INTO intent (broadcast_id, first_id, last_id, started_at, no, fence, part, account)
-SELECT broadcast_id, id, id, started_at, no, fence, part, account FROM attempt;
+SELECT broadcast_id, min(id), max(id), started_at, no, fence, part, account FROM attempt
+GROUP BY broadcast_id, no, started_at, fence, part, account;
 
 -- What one hand-over of one request came to. Wide columns first, narrow numbers: where one request is one recipient,
 -- PostgreSQL's padding would be felt.
+-- What is open now is lost, unless somebody still says what became of it.
 ALTER TABLE attempt RENAME TO attempt_before;
 CREATE TABLE attempt (
     broadcast_id BIGINT NOT NULL,
@@ -37,6 +39,6 @@ CREATE TABLE attempt (
 ) {clustered};
 INSERT INTO attempt (broadcast_id, id, started_at, finished_at, no, first_seq, last_seq, size, accepted, part, account,
  outcome, provider_message_id, reason)
-SELECT broadcast_id, id, started_at, finished_at, no, first_seq, last_seq, size, accepted, part, account,
- outcome, provider_message_id, reason FROM attempt_before WHERE finished_at IS NOT NULL;
+SELECT broadcast_id, id, started_at, coalesce(finished_at, started_at), no, first_seq, last_seq, size, accepted, part,
+ account, coalesce(outcome, 'lost'), provider_message_id, reason FROM attempt_before;
 DROP TABLE attempt_before;
