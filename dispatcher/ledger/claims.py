@@ -225,9 +225,9 @@ def intend(
     _, plain = _come_back(tx, claim.broadcast_id, claim.no, findings, closings, now)
     tx.change(
         "INSERT INTO intent (broadcast_id, no, first_id, last_id, started_at, fence, part, account)"
-        " VALUES (:b, :no, :first, :last, :now, :fence, :part, :account)",
-        b=claim.broadcast_id, no=claim.no, first=requests[0].attempt_id, last=requests[-1].attempt_id, now=now,
-        fence=claim.fence, part=requests[0].part, account=account,
+        " VALUES (:b, :no, :first, :last, :at, :fence, :part, :account)",
+        b=claim.broadcast_id, no=claim.no, first=requests[0].attempt_id, last=requests[-1].attempt_id,
+        at=requests[0].started_at, fence=claim.fence, part=requests[0].part, account=account,
     )  # fmt: skip
     changed = tx.change_by(
         "UPDATE delivery SET state = 3, tries = tries + 1, attempt_id = r.id {r}"

@@ -23,7 +23,7 @@ def intents(tx: Tx) -> str:
     """Behind `delivery d` and its last attempt `a`: the intent, as `i`, while there is no attempt yet."""
     key = (
         f"i.broadcast_id = d.broadcast_id AND i.no = d.seq / {BATCH} AND d.attempt_id BETWEEN i.first_id AND i.last_id"
-        " AND a.id IS NULL"
+        " AND a.id IS NULL AND d.attempt_id IS NOT NULL"  # so that nobody is looked for who was never intended
     )
     return tx.beside("intent", "i", key, left=True)
 

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from dispatcher.ledger import claims
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel
 from dispatcher.services import dispatch, routing, ticking
@@ -110,11 +109,7 @@ def test_nobody_is_called_who_expired_while_the_ledger_was_waited_for(world):
 def test_whose_lease_ran_out_a_moment_ago_is_left_alone(world):
     made = _released(world)
     work = _taken_up(world)
-    now = to_ms(world.clock.now())
-    with world.ctx.ledger.write() as tx:
-        [attempt] = claims.attempt_ids(tx, 1)
-        request = claims.Request(attempt, 0, PEOPLE - 1, PEOPLE, now)
-        assert claims.intend(tx, work.claim, "mail", [request], now, now + 60_000)
+    world.intended(work.claim, "mail", 0, PEOPLE - 1)
     world.clock.pass_by(60 + 14)
     ticking.tick(world.ctx)
     assert world.sums(made, "email") == {"planned": PEOPLE, "sending": PEOPLE}

@@ -4,7 +4,6 @@ import pytest
 
 from dispatcher.ledger import claims, counts
 from dispatcher.model.broadcast import broadcast_ref
-from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Policy
 from dispatcher.model.outcome import Accepted
 from dispatcher.services import control, ticking
@@ -22,13 +21,9 @@ def world(tmp_path):
     made.ctx.ledger.close()
 
 
-def _intended(world, first, last):
-    now = to_ms(world.clock.now())
-    with world.ctx.ledger.write() as tx:
-        claim = claims.claim(tx, "email", "slow", now, 0, 60_000)
-        [attempt] = claims.attempt_ids(tx, 1)
-        request = claims.Request(attempt, first, last, 10, now)
-        assert claims.intend(tx, claim, "mail", [request], now, now + 60_000)
+def _asleep(world, channel, account, last):
+    """Whoever intended a call for the first `last + 1` of a batch and sleeps through the end of the lease."""
+    request = world.intended(world.claimed(channel), account, 0, last)
     world.clock.pass_by(60 + 16)
     ticking.tick(world.ctx)
     return request
@@ -43,12 +38,8 @@ def _late_truth(world, made, request, state, word):
 def test_a_late_truth_beside_other_calls_keeps_the_counters_right(world):
     made = world.broadcast(["email"], {"email": ["mail"]})
     world.release(made)
-    request = _intended(world, 0, 9)
-    now = to_ms(world.clock.now())
-    with world.ctx.ledger.write() as tx:
-        claim = claims.claim(tx, "email", "other", now, 0, 60_000)
-        [mine] = claims.attempt_ids(tx, 1)
-        assert claims.intend(tx, claim, "mail", [claims.Request(mine, 10, 19, 10, now)], now, now + 60_000)
+    request = _asleep(world, "email", "mail", 9)
+    world.intended(world.claimed("email"), "mail", 10, 19)
     _late_truth(world, made, request, claims.D.ACCEPTED, "accepted")
     with world.ctx.ledger.read() as tx:
         assert counts.wrong_batches(tx, made) == []
@@ -58,7 +49,7 @@ def test_a_late_truth_beside_other_calls_keeps_the_counters_right(world):
 def test_a_closed_broadcast_goes_on_when_a_sleeper_says_it_never_sent(world):
     made = world.broadcast(["email"], {"email": ["mail"]})
     world.release(made)
-    request = _intended(world, 0, 9)
+    request = _asleep(world, "email", "mail", 9)
     world.drain("email")
     ticking.tick(world.ctx)
     _late_truth(world, made, request, claims.D.WAITING, "not_sent")
@@ -98,22 +89,15 @@ def test_a_late_answer_that_knows_nothing_does_not_unsay_what_was_proved(world):
     vendor = world.add_account("x1", Channel.SOCIAL, most=1)
     made = world.broadcast(["social"], {"social": ["x1"]}, posts=("a", "b"), version=None)
     world.release(made)
-    now = to_ms(world.clock.now())
-    with world.ctx.ledger.write() as tx:
-        claim = claims.claim(tx, "social", "asleep", now, 0, 60_000)
-        [attempt] = claims.attempt_ids(tx, 1)
-        request = claims.Request(attempt, 0, 0, 1, now)
-        assert claims.intend(tx, claim, "x1", [request], now, now + 60_000)
-    world.clock.pass_by(60 + 16)
-    ticking.tick(world.ctx)
+    request = _asleep(world, "social", "x1", 0)
     vendor.found = {"x1": Accepted("t1")}
     world.clock.pass_by(121)
     while world.sums(made, "social") != {"planned": 1, "waiting": 1}:
         world.drain("social", rounds=1)
         assert vendor.told == []
-    late = [claims.Finding(attempt, 0, 0, claims.D.UNKNOWN, 1, "reset")]
+    late = [claims.Finding(request.attempt_id, 0, 0, claims.D.UNKNOWN, 1, "reset")]
     with world.ctx.ledger.write() as tx:
-        claims.record(tx, made, 0, late, [claims.Closing(request, "x1", "unknown", 0, None, "reset")], now)
+        claims.record(tx, made, 0, late, [claims.Closing(request, "x1", "unknown", 0, None, "reset")], 1)
         assert claims.accepted_parts(tx, made, 0) == {1: "t1"}
     ticking.tick(world.ctx)
     world.drain("social")

@@ -14,15 +14,6 @@ from tests.services.world import World
 pytestmark = pytest.mark.faults
 
 
-def _intended(world, claim, first, last):
-    now = to_ms(world.clock.now())
-    with world.ctx.ledger.write() as tx:
-        [attempt] = claims.attempt_ids(tx, 1)
-        request = claims.Request(attempt, first, last, last - first + 1, now)
-        assert claims.intend(tx, claim, "mail", [request], now, now + 60_000)
-    return request
-
-
 def _someone_waits(world):
     """Whether another transaction waits for a lock of ours; SQLite lets nobody in at all."""
     if world.ctx.ledger.is_sqlite:
@@ -40,7 +31,7 @@ def test_an_opt_out_beside_an_answer_counts_both(tmp_path, database_url):
     world.release(made)
     with world.ctx.ledger.write() as tx:
         claim = claims.claim(tx, "email", "one", to_ms(world.clock.now()), 0, 60_000)
-    request = _intended(world, claim, 0, 19)
+    request = world.intended(claim, "mail", 0, 19)
 
     def opt_out():
         with world.ctx.ledger.write() as tx:

@@ -98,14 +98,15 @@ def test_what_a_worker_was_handing_over_when_it_fell_silent_is_closed_as_lost(wo
     made = world.broadcast(["email"], {"email": ["mail"]})
     world.release(made)
     now = to_ms(world.clock.now())
+    claim = world.claimed("email")
     with world.ctx.ledger.write() as tx:
-        claim = claims.claim(tx, "email", "worker", now, 0, 60_000)
-        first, second, third = claims.attempt_ids(tx, 3)
+        first, second = claims.attempt_ids(tx, 2)
         requests = [claims.Request(first, 0, 1, 2, now), claims.Request(second, 2, 2, 1, now)]
         assert claims.intend(tx, claim, "mail", requests, now, now + 60_000)
-    done = claims.Request(third, 3, 4, 2, now + 5)
+    world.clock.pass_by(0.005)
+    done = world.intended(claim, "mail", 3, 4)
+    third = done.attempt_id
     with world.ctx.ledger.write() as tx:
-        assert claims.intend(tx, claim, "mail", [done], now + 5, now + 60_000)
         answer = claims.Finding(third, 3, 4, claims.D.ACCEPTED, 2)
         claims.record(tx, made, 0, [answer], [claims.Closing(done, "mail", "accepted", 2, "m", None)], now + 6)
         copies.fold(tx, made, {(1, 1): (claims.D.DELIVERED, None)})

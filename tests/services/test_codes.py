@@ -203,6 +203,13 @@ def test_suppressed_people_are_given_none(world, channels):
     assert free(world) == (6, 4)
 
 
+def _stopped(world, made):
+    with world.ctx.ledger.write() as tx:
+        controls.move(tx, made.id, "stopped", to_ms(world.clock.now()))
+        broadcasts.change(tx, made.id, state="stopped")
+    ticking.tick(world.ctx)
+
+
 def test_a_stop_gives_back_what_nobody_can_have_read_and_nothing_else(world, channels):
     """Of six: accepted, lost answer, refused for good, certainly not sent, opted out, never tried."""
     mail, _ = channels
@@ -217,10 +224,7 @@ def test_a_stop_gives_back_what_nobody_can_have_read_and_nothing_else(world, cha
     sent(world, made)
     world.ctx.accounts["mail"].settings.in_flight = 1
     world.drain("email", rounds=1)
-    with world.ctx.ledger.write() as tx:
-        controls.move(tx, made.id, "stopped", to_ms(world.clock.now()))
-        broadcasts.change(tx, made.id, state="stopped")
-    ticking.tick(world.ctx)
+    _stopped(world, made)
     with world.ctx.ledger.read() as tx:
         kept = {
             row.rid
@@ -240,9 +244,7 @@ def test_a_code_stays_with_whom_a_call_was_intended_for_of_which_nothing_more_is
     sent(world, made)
     with world.ctx.ledger.write() as tx:
         tx.change("UPDATE delivery SET attempt_id = 99 WHERE broadcast_id = :b AND rid = 1", b=made.id)
-        controls.move(tx, made.id, "stopped", to_ms(world.clock.now()))
-        broadcasts.change(tx, made.id, state="stopped")
-    ticking.tick(world.ctx)
+    _stopped(world, made)
     with world.ctx.ledger.read() as tx:
         assert tx.scalar("SELECT rid FROM code_binding WHERE released_at IS NULL") == 1
     assert free(world) == (1, 1)
@@ -253,10 +255,7 @@ def test_what_came_back_is_issued_last_and_to_one_person(world, channels):
     people(world, 4)
     made = approval.submit(world.ctx, AUTHOR, drafted(world, channels=[Channel.EMAIL]).ref)
     sent(world, made)
-    with world.ctx.ledger.write() as tx:
-        controls.move(tx, made.id, "stopped", to_ms(world.clock.now()))
-        broadcasts.change(tx, made.id, state="stopped")
-    ticking.tick(world.ctx)
+    _stopped(world, made)
     assert free(world) == (8, 0)
     second = approval.submit(world.ctx, AUTHOR, drafted(world, channels=[Channel.EMAIL]).ref)
     with world.ctx.ledger.read() as tx:

@@ -233,18 +233,14 @@ def test_an_unknown_is_never_handed_to_another_account(world):
 
 def test_a_silent_worker_leaves_unknowns_and_its_late_truth_still_lands(world):
     _vendor, made = _email(world, 10)
-    now = to_ms(world.clock.now())
-    with world.ctx.ledger.write() as tx:
-        claim = claims.claim(tx, "email", "gone", now, 0, 60_000)
-        [attempt] = claims.attempt_ids(tx, 1)
-        request = claims.Request(attempt, 0, 9, 10, now)
-        assert claims.intend(tx, claim, "mail", [request], now, now + 60_000)
+    now, claim = to_ms(world.clock.now()), world.claimed("email")
+    request = world.intended(claim, "mail", 0, 9)
     world.clock.pass_by(60 + 16)
     ticking.tick(world.ctx)
     assert world.sums(made, "email") == {"planned": 10, "unknown": 10}
     with world.ctx.ledger.write() as tx:
         assert not claims.intend(tx, claim, "mail", [request], now, now + 60_000)
-    late = [claims.Finding(attempt, 0, 9, claims.D.ACCEPTED, 10)]
+    late = [claims.Finding(request.attempt_id, 0, 9, claims.D.ACCEPTED, 10)]
     with world.ctx.ledger.write() as tx:
         claims.record(tx, made, 0, late, [claims.Closing(request, "mail", "accepted", 10, "m", None)], now)
     assert world.sums(made, "email") == {"planned": 10, "accepted": 10}

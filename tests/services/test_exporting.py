@@ -2,8 +2,6 @@
 
 import pytest
 
-from dispatcher.ledger import claims
-from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Policy
 from dispatcher.model.outcome import Accepted, Rejected
 from dispatcher.services import exporting
@@ -56,12 +54,7 @@ def test_who_may_have_got_it_more_than_once_is_told_by_name(world):
 def test_who_is_being_told_right_now_is_exported_with_the_account_and_since_when(world):
     made = world.broadcast(["email"], {"email": ["mail"]})
     world.release(made)
-    now = to_ms(world.clock.now())
-    with world.ctx.ledger.write() as tx:
-        claim = claims.claim(tx, "email", "worker", now, 0, 60_000)
-        [attempt] = claims.attempt_ids(tx, 1)
-        request = claims.Request(attempt, 0, 1, 2, now)
-        assert claims.intend(tx, claim, "mail", [request], now, now + 60_000)
+    world.intended(world.claimed("email"), "mail", 0, 1)
     rows = list(exporting.rows(world.ctx, OPERATOR, f"B-{made}"))
     at = world.clock.now().isoformat()
     assert [(r["account"], r["attempted_at"], r["answered_at"]) for r in rows] == [("mail", at, "")] * 2 + [

@@ -8,7 +8,7 @@ from collections import deque
 from datetime import UTC, datetime, timedelta
 
 from dispatcher.bootstrap import build
-from dispatcher.ledger import broadcasts, controls, counts, planning
+from dispatcher.ledger import broadcasts, claims, controls, counts, planning
 from dispatcher.model.broadcast import Fallback, Plan
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Policy
@@ -146,6 +146,21 @@ class World:
             expires = now + found.plan.expires_after * 1000
             controls.move(tx, broadcast, "released", now, release_at=now, expires_at=expires)
             broadcasts.change(tx, broadcast, state="released", release_at=now, expires_at=expires)
+
+    def claimed(self, channel):
+        """The next batch, in the hands of a worker that is not heard of again unless the test speaks for it."""
+        now = to_ms(self.clock.now())
+        with self.ctx.ledger.write() as tx:
+            return claims.claim(tx, channel, "silent", now, 0, 60_000)
+
+    def intended(self, claim, account, first, last):
+        """One call for deliveries `first` to `last` of the batch is intended, and not made; the request."""
+        now = to_ms(self.clock.now())
+        with self.ctx.ledger.write() as tx:
+            [attempt] = claims.attempt_ids(tx, 1)
+            request = claims.Request(attempt, first, last, last - first + 1, now)
+            assert claims.intend(tx, claim, account, [request], now, now + 60_000)
+        return request
 
     def drain(self, channel, *, rounds=20):
         """Drain until nothing is due at this moment."""

@@ -18,7 +18,6 @@ GROUP BY broadcast_id, no, started_at, fence, part, account;
 
 -- What one hand-over of one request came to. Wide columns first, narrow numbers: where one request is one recipient,
 -- PostgreSQL's padding would be felt.
--- What is open now is lost, unless somebody still says what became of it.
 ALTER TABLE attempt RENAME TO attempt_before;
 CREATE TABLE attempt (
     broadcast_id BIGINT NOT NULL,
@@ -37,6 +36,7 @@ CREATE TABLE attempt (
     reason TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (broadcast_id, no, id)
 ) {clustered};
+-- What is open now is lost, unless somebody still says what became of it.
 INSERT INTO attempt (broadcast_id, id, started_at, finished_at, no, first_seq, last_seq, size, accepted, part, account,
  outcome, provider_message_id, reason)
 SELECT broadcast_id, id, started_at, coalesce(finished_at, started_at), no, first_seq, last_seq, size, accepted, part,
