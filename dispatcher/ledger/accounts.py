@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.engine import Line, Tx
 from dispatcher.ledger.rows import Row
 
 OPEN, BROKEN, PAUSED = "open", "broken", "paused"
@@ -31,7 +31,7 @@ def states(tx: Tx) -> dict[str, Row[Any]]:
     return {row.name: row for row in tx.all("SELECT * FROM account ORDER BY name")}
 
 
-def succeeded(tx: Tx, name: str, now: int) -> None:
+def succeeded(tx: Tx | Line, name: str, now: int) -> None:
     """A call went through: failures are forgotten; a broken account opens, and its share of the work grows by steps."""
     tx.change(
         "UPDATE account SET state = 'open', reason = '', failures = 0, opened_at = NULL, probe_at = NULL,"
@@ -44,7 +44,7 @@ def succeeded(tx: Tx, name: str, now: int) -> None:
     )  # fmt: skip
 
 
-def failed(tx: Tx, name: str, reason: str, limit: int, open_ms: int, now: int) -> None:
+def failed(tx: Tx | Line, name: str, reason: str, limit: int, open_ms: int, now: int) -> None:
     """A call failed without an answer about its recipients; at `limit` in a row the account is left alone."""
     tx.change(
         "UPDATE account SET failures = failures + 1, reason = :reason, changed_at = :now,"
@@ -56,14 +56,12 @@ def failed(tx: Tx, name: str, reason: str, limit: int, open_ms: int, now: int) -
     )  # fmt: skip
 
 
-def pause(tx: Tx, name: str, reason: str, now: int) -> bool:
-    """Stop an account whose settings the vendor refuses; whether that is news."""
-    return bool(
-        tx.change(
-            "UPDATE account SET state = 'paused', reason = :reason, changed_at = :now WHERE name = :name"
-            " AND state <> 'paused'",
-            name=name, reason=reason, now=now,
-        )
+def pause(tx: Tx | Line, name: str, reason: str, now: int) -> None:
+    """Stop an account whose settings the vendor refuses."""
+    tx.change(
+        "UPDATE account SET state = 'paused', reason = :reason, changed_at = :now WHERE name = :name"
+        " AND state <> 'paused'",
+        name=name, reason=reason, now=now,
     )  # fmt: skip
 
 

@@ -6,12 +6,12 @@ but to be released, and only where no attempt can have carried it. One live bind
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dispatcher.errors import NotFound
-from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.engine import Line, Tx
 from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import BATCH
 
@@ -204,18 +204,17 @@ def hash_with(batch_hash: str, codes: Mapping[int, str]) -> str:
     return _chained(batch_hash, hashlib.sha256(text.encode()).hexdigest())
 
 
-def of_batch(tx: Tx, broadcast_id: int, no: int) -> dict[int, str]:
+def of_batch(line: Line, broadcast_id: int, no: int) -> Callable[[], dict[int, str]]:
     """Seq to code of a batch; nothing where the broadcast has no codes."""
-    if tx.one("SELECT 1 FROM code_grant WHERE broadcast_id = :b", b=broadcast_id) is None:
-        return {}
-    rows = tx.all(
+    rows = line.all(
         "SELECT d.seq, c.words FROM delivery d"
         " JOIN code_binding k ON k.broadcast_id = d.broadcast_id AND k.rid = d.rid"
         " JOIN code c ON c.pool_id = k.pool_id AND c.no = k.no"
-        " WHERE d.broadcast_id = :b AND d.seq BETWEEN :lo AND :hi",
+        " WHERE d.broadcast_id = :b AND d.seq BETWEEN :lo AND :hi"
+        " AND EXISTS (SELECT 1 FROM code_grant WHERE broadcast_id = :b)",
         b=broadcast_id, lo=no * BATCH, hi=no * BATCH + BATCH - 1,
     )  # fmt: skip
-    return {row.seq: row.words for row in rows}
+    return lambda: {row.seq: row.words for row in rows()}
 
 
 def grant(tx: Tx, broadcast_id: int) -> Grant | None:

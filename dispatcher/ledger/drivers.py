@@ -9,6 +9,8 @@ import hashlib
 import re
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property, lru_cache
 from types import ModuleType
 from typing import Any, Protocol
@@ -28,6 +30,11 @@ _NAP_SECONDS = 0.0005
 """Between two looks whether SQLite's one writer is done. SQLite itself naps up to 100 ms, while nobody writes."""
 _BUSY = 5
 """SQLITE_BUSY; extended codes keep it in their low byte."""
+_BEGIN = {
+    True: "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+    False: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+}
+"""PostgreSQL's, by whether the transaction writes."""
 _STATEMENTS = 512
 """Prepared statements that a SQLite connection keeps; there are some 300 in the whole program."""
 
@@ -46,8 +53,11 @@ class Driver(Protocol):
     def connect(self) -> Any:
         """A new connection."""
 
-    def begin(self, connection: Any, *, writing: bool) -> None:
-        """Begin a transaction; one that only reads sees one snapshot."""
+    def begin(self, connection: Any, *, writing: bool) -> str:
+        """Begin a transaction; one that only reads sees one snapshot. What comes back is still to be run first."""
+
+    def in_one_go(self, connection: Any) -> AbstractContextManager[None]:
+        """The statements of the block go to the server together, and their answers are there at its end."""
 
     def commit(self, connection: Any) -> None:
         """Keep what the transaction did, or raise."""
@@ -108,16 +118,17 @@ class SQLite:
         connection.create_function("sha256_hex", 1, _sha256_hex, deterministic=True)
         return connection
 
-    def begin(self, connection: Any, *, writing: bool) -> None:
+    def begin(self, connection: Any, *, writing: bool) -> str:
         """A writer takes its turn now, not at its first change."""
         if not writing:
             connection.execute("BEGIN")
-            return
+            return ""
         connection.execute("PRAGMA busy_timeout = 0")
         try:
             self._take_turn(connection)
         finally:
             connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        return ""
 
     def _take_turn(self, connection: Any) -> None:
         until = time.monotonic() + BUSY_MS / 1000
@@ -130,6 +141,10 @@ class SQLite:
                 time.sleep(_NAP_SECONDS)
             else:
                 return
+
+    def in_one_go(self, connection: Any) -> AbstractContextManager[None]:
+        """There is no way to save."""
+        return nullcontext()
 
     def commit(self, connection: Any) -> None:
         """A statement that failed undid itself alone; where the disk was full or broken, perhaps the whole."""
@@ -168,22 +183,25 @@ class PostgreSQL:
 
     @cached_property
     def module(self) -> Any:
-        """psycopg."""
+        """psycopg. What it does not raise it logs, with the values that the server quotes."""
+        import logging
+
         import psycopg
 
+        logging.getLogger("psycopg").setLevel(logging.ERROR)
         return psycopg
 
     def connect(self) -> Any:
         """A server that falls silent is noticed within half a minute. Our statements are too short to be compiled."""
         connection = self._open()
         connection.execute("SET jit = off")
-        connection.commit()
         return connection
 
     def _open(self) -> Any:
         try:
             return self.module.connect(
                 self._url,
+                autocommit=True,  # or psycopg would send a BEGIN of its own, and wait for it
                 connect_timeout=5,
                 keepalives_idle=10,
                 keepalives_interval=5,
@@ -194,12 +212,23 @@ class PostgreSQL:
         except self.module.ProgrammingError:  # its words quote the address, with the password in it
             raise _unreadable() from None
 
-    def begin(self, connection: Any, *, writing: bool) -> None:
-        """psycopg sends BEGIN itself, with the first statement; here is what kind of BEGIN."""
-        if connection.read_only is not (not writing):
-            level = self.module.IsolationLevel
-            connection.isolation_level = level.READ_COMMITTED if writing else level.REPEATABLE_READ
-            connection.read_only = not writing
+    def begin(self, connection: Any, *, writing: bool) -> str:
+        """It goes to the server along with the first statement: a way there and back costs more than most of them."""
+        return _BEGIN[writing]
+
+    @contextmanager
+    def in_one_go(self, connection: Any) -> Iterator[None]:
+        """libpq's pipeline. A signal that breaks in is not hidden by psycopg's word that it cannot leave it now."""
+        module = self.module
+        try:
+            with connection.pipeline():
+                yield
+        except module.Error as error:
+            broke_in = error.__context__
+            is_stuck = connection.info.pipeline_status != module.pq.PipelineStatus.OFF
+            if is_stuck and broke_in is not None and not isinstance(broke_in, module.Error):
+                raise broke_in from None
+            raise
 
     def commit(self, connection: Any) -> None:
         """A failed statement has undone the whole; whoever swallowed its error must not take that for a commit."""
@@ -213,13 +242,14 @@ class PostgreSQL:
 
     def is_clear(self, connection: Any) -> bool:
         """Not where a signal broke in while the server worked: its statement still runs, and no rollback gets past."""
-        return bool(connection.info.transaction_status == self.module.pq.TransactionStatus.IDLE)
+        pq = self.module.pq
+        idle = connection.info.transaction_status == pq.TransactionStatus.IDLE
+        return bool(idle and connection.info.pipeline_status == pq.PipelineStatus.OFF)
 
     def answers(self, connection: Any) -> bool:
         """One round trip."""
         try:
             connection.execute("SELECT 1")
-            connection.rollback()
         except self.module.Error:
             return False
         return True

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 from dispatcher.ledger import arrays
@@ -34,11 +34,13 @@ def _for_each(sql: str, columns: tuple[str, ...], shared: tuple[str, ...]) -> st
 class Tx:
     """One transaction. Statements take `:name` parameters; rows come back as named tuples."""
 
-    def __init__(self, ledger: "Ledger", connection: Any) -> None:
+    def __init__(self, ledger: "Ledger", connection: Any, begin: str = "") -> None:
         self._ledger = ledger
         self._connection = connection
-        self._form = ledger.driver.form
-        self.dialect = ledger.driver.dialect
+        self._begin = begin
+        self._driver = ledger.driver
+        self._form = self._driver.form
+        self.dialect = self._driver.dialect
 
     @property
     def is_sqlite(self) -> bool:
@@ -46,21 +48,36 @@ class Tx:
         return self.dialect == "sqlite"
 
     def _run(self, sql: str, values: Mapping[str, Any]) -> Any:
-        return self._connection.execute(self._form(sql), values)
+        if not self._begin:
+            return self._connection.execute(self._form(sql), values)
+        with self._driver.in_one_go(self._connection):
+            self._open()
+            return self._connection.execute(self._form(sql), values)
+
+    def _open(self) -> None:
+        """Send what begins the transaction, where that is still to be done."""
+        begin, self._begin = self._begin, ""
+        if begin:
+            self._connection.execute(begin)
+
+    @contextmanager
+    def together(self) -> Iterator["Line"]:
+        """Statements that go to the server in one way there and back; ask for their answers after the block.
+
+        They run one after the other, each seeing what those before it did. When one fails the block raises, at its end
+        at the latest, and none of the later ones was run. SQLite is asked one by one.
+        """
+        with self._driver.in_one_go(self._connection):
+            self._open()
+            yield Line(self)
 
     def all(self, sql: str, **values: Any) -> Sequence[Row[Any]]:
         """Every row."""
-        cursor = self._run(sql, values)
-        make = _row_type(cursor)
-        return [make(row) for row in cursor.fetchall()]
+        return _every(self._run(sql, values))
 
     def one(self, sql: str, **values: Any) -> Row[Any] | None:
         """The first row, or None."""
-        cursor = self._run(sql, values)
-        found = cursor.fetchone()
-        row = None if found is None else _row_type(cursor)(found)
-        cursor.close()
-        return row
+        return _first(self._run(sql, values))
 
     def scalar(self, sql: str, **values: Any) -> Any:
         """The first column of the first row, or None."""
@@ -71,7 +88,7 @@ class Tx:
 
     def change(self, sql: str, **values: Any) -> int:
         """Run a statement that changes rows; how many it changed."""
-        return int(self._run(sql, values).rowcount)
+        return _changed(self._run(sql, values))
 
     def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Many new rows by the fastest way of the driver: executemany on SQLite, COPY on PostgreSQL."""
@@ -80,6 +97,7 @@ class Tx:
             marks = ", ".join("?" * len(columns))
             self._connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)
             return
+        self._open()
         with self._connection.cursor().copy(f"COPY {table} ({names}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
@@ -103,14 +121,15 @@ class Tx:
 
         PostgreSQL joins the rows as arrays; SQLite runs the prepared statement once a row, which is its faster way.
         """
-        if not rows:
-            return 0
+        return _changed(self._by(sql, columns, rows, shared)) if rows else 0
+
+    def _by(self, sql: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]], shared: dict[str, Any]) -> Any:
         if self.is_sqlite:
             always = tuple(shared.values())
             statement = _for_each(sql, tuple(columns), tuple(shared))
-            return int(self._connection.executemany(statement, [(*row, *always) for row in rows]).rowcount)
+            return self._connection.executemany(statement, [(*row, *always) for row in rows])
         joined = sql.replace("{r}", f"FROM {arrays.unnest(columns)}")
-        return self.change(joined, **arrays.literals(columns, rows), **shared)
+        return self._run(joined, arrays.literals(columns, rows) | shared)
 
     def rows_of(self, columns: Mapping[str, str]) -> str:
         """A FROM item that reads `:rows` (see `pack`) as a table with these columns and types (`int` or `text`)."""
@@ -132,12 +151,22 @@ class Tx:
         """Words as the one parameter `words`."""
         return json.dumps(words, ensure_ascii=False) if self.is_sqlite else arrays.literal("text", words)
 
+    @property
+    def among_numbers(self) -> str:
+        """A condition on what stands before it: one of `:numbers` (see `pack_numbers`)."""
+        return "IN (SELECT value FROM json_each(:numbers))" if self.is_sqlite else "= ANY(CAST(:numbers AS bigint[]))"
+
+    def pack_numbers(self, numbers: Sequence[int]) -> str:
+        """Numbers as the one parameter `numbers`."""
+        return json.dumps(numbers) if self.is_sqlite else arrays.literal("int", numbers)
+
     def looked_up(self, columns: Mapping[str, str], table: str, key: str) -> str:
         """A FROM item: each row of `:rows` as `x` with its row of a large table as `d`, which `key` names."""
         return f"{self.rows_of(columns)} x {self.beside(table, 'd', key)}"
 
-    def beside(self, table: str, alias: str, key: str, *, left: bool = False) -> str:
-        """A join that looks into a large table once for each row before it, by `key`; `left`: an outer one.
+    def beside(self, table: str, alias: str, key: str, *, left: bool = False, single: bool = False) -> str:
+        """A join that looks into a large table once for each row before it, by `key`; `left`: an outer one; `single`:
+        one row at most has this key.
 
         PostgreSQL looks up one by one. Left to itself it believes a table that was filled since its last ANALYZE to be
         all but empty, and reads everything a broadcast has there, once for each of the rows if it comes to the worst.
@@ -145,7 +174,8 @@ class Tx:
         if self.is_sqlite:
             return f"{'LEFT' if left else 'CROSS'} JOIN {table} {alias} ON {key}"
         kind, always = ("LEFT", " ON true") if left else ("CROSS", "")
-        return f"{kind} JOIN LATERAL (SELECT * FROM {table} {alias} WHERE {key} OFFSET 0) {alias}{always}"
+        fence = "LIMIT 1" if single else "OFFSET 0"
+        return f"{kind} JOIN LATERAL (SELECT * FROM {table} {alias} WHERE {key} {fence}) {alias}{always}"
 
     @staticmethod
     def pack(rows: Iterable[Sequence[Any]]) -> str:
@@ -154,6 +184,7 @@ class Tx:
 
     def stream(self, sql: str, **values: Any) -> Iterator[Sequence[Row[Any]]]:
         """Pages of 1,000 rows of one large result without holding it; only inside a short-lived transaction."""
+        self._open()
         cursor = self._connection.cursor() if self.is_sqlite else self._connection.cursor("pages")
         cursor.execute(self._form(sql), values)
         make = _row_type(cursor)
@@ -178,6 +209,65 @@ class Tx:
     def _apart(self, read: Callable[["Tx"], T]) -> T:
         with self._ledger.read() as tx:
             return read(tx)
+
+
+class Line:
+    """The statements of one `Tx.together`: each gives back what to call, after the block, for what came of it."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        self.is_sqlite = tx.is_sqlite
+
+    def all(self, sql: str, **values: Any) -> Callable[[], Sequence[Row[Any]]]:
+        """Every row."""
+        return self._later(_every, self.tx._run(sql, values))
+
+    def one(self, sql: str, **values: Any) -> Callable[[], Row[Any] | None]:
+        """The first row, or None."""
+        return self._later(_first, self.tx._run(sql, values))
+
+    def change(self, sql: str, **values: Any) -> Callable[[], int]:
+        """How many rows were changed."""
+        return self._later(_changed, self.tx._run(sql, values))
+
+    def change_by(
+        self, sql: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]], **shared: Any
+    ) -> Callable[[], int]:
+        """`Tx.change_by`: how many rows were changed."""
+        return self._later(_changed, self.tx._by(sql, columns, rows, shared)) if rows else _none
+
+    def insert_few(
+        self, table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]], otherwise: str = ""
+    ) -> None:
+        """`Tx.insert_few`."""
+        self.tx.insert_few(table, columns, rows, otherwise)
+
+    def _later(self, read: Callable[[Any], T], cursor: Any) -> Callable[[], T]:
+        """SQLite's cursor is read now: the next statement may change what it walks through."""
+        if self.is_sqlite:
+            found = read(cursor)
+            return lambda: found
+        return cache(lambda: read(cursor))
+
+
+def _none() -> int:
+    return 0
+
+
+def _every(cursor: Any) -> Sequence[Row[Any]]:
+    make = _row_type(cursor)
+    return [make(row) for row in cursor.fetchall()]
+
+
+def _first(cursor: Any) -> Row[Any] | None:
+    found = cursor.fetchone()
+    row = None if found is None else _row_type(cursor)(found)
+    cursor.close()
+    return row
+
+
+def _changed(cursor: Any) -> int:
+    return int(cursor.rowcount)
 
 
 def _row_type(cursor: Any) -> Callable[[tuple[Any, ...]], Row[Any]]:
@@ -210,9 +300,9 @@ class Ledger:
 
     @contextmanager
     def _transaction(self, connection: Any, *, writing: bool) -> Iterator[Tx]:
-        self.driver.begin(connection, writing=writing)
+        begin = self.driver.begin(connection, writing=writing)
         try:
-            yield Tx(self, connection)
+            yield Tx(self, connection, begin)
             self.driver.commit(connection)
         except BaseException:
             with suppress(self.driver.module.Error):  # it failed already, and a lost connection has nothing to undo

@@ -6,9 +6,13 @@ it alone. So a third crash has a name. A batch of which somebody may be blamed a
 has nothing else under way: 1 until it is given back in peace, 2 for good, as somebody in it was lost so often.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from dispatcher.ledger import lookups
 from dispatcher.ledger.claims import CAREFUL_AFTER, Claim, recount
-from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.engine import Line, Tx
+from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import BATCH
 
 QUARANTINED = "quarantined: {n} workers crashed on it"
@@ -48,7 +52,7 @@ def break_lease(tx: Tx, broadcast_id: int, no: int, now: int, quarantine_after: 
     tx.change(
         "UPDATE batch SET fragile = CASE WHEN :lost > 0 THEN 2 WHEN fragile = 0 THEN 1 ELSE fragile END"
         " WHERE broadcast_id = :b AND no = :no AND (crashes >= :crashes OR :lost > 0)",
-        b=broadcast_id, no=no, crashes=CAREFUL_AFTER, lost=len(fragile(tx, broadcast_id, no, quarantine_after - 1)),
+        b=broadcast_id, no=no, crashes=CAREFUL_AFTER, lost=len(_lost(tx, broadcast_id, no, quarantine_after - 1)),
     )  # fmt: skip
     recount(tx, broadcast_id, no, no)
     return lost
@@ -78,10 +82,28 @@ def suspect(tx: Tx, claim: Claim, seq: int) -> bool:
     )  # fmt: skip
 
 
-def fragile(tx: Tx, broadcast_id: int, no: int, lost_before: int) -> set[int]:
+def fragile(line: Line, broadcast_id: int, no: int, lost_before: int) -> Callable[[], set[int]]:
     """Deliveries that were under way in so many crashes that they go alone from now on."""
-    times = _times_lost(tx, broadcast_id, no, lost_before)
-    return {seq for seq, count in times.items() if count >= lost_before}
+    found = line.all(
+        "SELECT first_seq, last_seq FROM attempt WHERE broadcast_id = :b AND no = :no AND outcome = 'lost'",
+        b=broadcast_id, no=no,
+    )  # fmt: skip
+    return lambda: _so_often(found(), lost_before)
+
+
+def _lost(tx: Tx, broadcast_id: int, no: int, least: int) -> set[int]:
+    with tx.together() as line:
+        found = fragile(line, broadcast_id, no, least)
+    return found()
+
+
+def _so_often(lost: Sequence[Row[Any]], least: int) -> set[int]:
+    """Places that stand in at least so many of the losses."""
+    times: dict[int, int] = {}
+    for row in lost if len(lost) >= least else ():
+        for seq in range(row.first_seq, row.last_seq + 1):
+            times[seq] = times.get(seq, 0) + 1
+    return {seq for seq, count in times.items() if count >= least}
 
 
 def _quarantine_suspect(tx: Tx, broadcast_id: int, no: int, limit: int) -> None:
@@ -100,24 +122,10 @@ def _quarantine_suspect(tx: Tx, broadcast_id: int, no: int, limit: int) -> None:
 
 def _quarantine_often_lost(tx: Tx, broadcast_id: int, no: int, limit: int) -> None:
     """At the call: handed over so many times, the last time alone, and no worker lived to tell."""
-    times = _times_lost(tx, broadcast_id, no, limit)
-    for seq in sorted(seq for seq, count in times.items() if count >= limit):
+    for seq in sorted(_lost(tx, broadcast_id, no, limit)):
         tx.change(
             "UPDATE delivery SET state = 7, reason = :why WHERE broadcast_id = :b AND seq = :seq AND state = 4"
             " AND EXISTS (SELECT 1 FROM attempt a WHERE a.broadcast_id = :b AND a.no = :no"
             " AND a.id = delivery.attempt_id AND a.size = 1 AND a.outcome = 'lost')",
             why=QUARANTINED.format(n=limit), b=broadcast_id, no=no, seq=seq,
         )  # fmt: skip
-
-
-def _times_lost(tx: Tx, broadcast_id: int, no: int, least: int) -> dict[int, int]:
-    """How often each was lost; empty where there are too few losses for anybody to be lost `least` times."""
-    found = tx.all(
-        "SELECT first_seq, last_seq FROM attempt WHERE broadcast_id = :b AND no = :no AND outcome = 'lost'",
-        b=broadcast_id, no=no,
-    )  # fmt: skip
-    times: dict[int, int] = {}
-    for row in found if len(found) >= least else ():
-        for seq in range(row.first_seq, row.last_seq + 1):
-            times[seq] = times.get(seq, 0) + 1
-    return times

@@ -16,7 +16,8 @@ def deliveries(tx: Tx) -> str:
 
 def recipients(tx: Tx, delivery: str = "d", *, left: bool = False) -> str:
     """Behind `broadcast o` and the delivery: its recipient, as `r`."""
-    return tx.beside("recipient", "r", f"r.version_id = o.audience_version_id AND r.rid = {delivery}.rid", left=left)
+    key = f"r.version_id = o.audience_version_id AND r.rid = {delivery}.rid"
+    return tx.beside("recipient", "r", key, left=left, single=True)
 
 
 def intents(tx: Tx) -> str:
@@ -31,4 +32,4 @@ def intents(tx: Tx) -> str:
 def attempts(tx: Tx, *, left: bool = False) -> str:
     """Behind `delivery d`: its last attempt, as `a`."""
     key = f"a.broadcast_id = d.broadcast_id AND a.no = d.seq / {BATCH} AND a.id = d.attempt_id"
-    return tx.beside("attempt", "a", key, left=left)
+    return tx.beside("attempt", "a", key, left=left, single=True)

@@ -1,12 +1,12 @@
 """Addresses that must not be contacted, with reason and scope. Rows are ended, never deleted."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from dispatcher.ledger import lookups
-from dispatcher.ledger.engine import Tx
+from dispatcher.ledger.engine import Line, Tx
 from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import BATCH
 from dispatcher.model.clock import from_ms
@@ -116,14 +116,15 @@ def of_deliveries(tx: Tx, broadcast_id: int, state: int) -> set[int]:
     return {row.seq for row in rows}
 
 
-def among(tx: Tx, channel: Channel, scope: str, addresses: Sequence[str]) -> dict[str, str]:
+def among(line: Line, channel: Channel, scope: str, addresses: Sequence[str]) -> Callable[[], dict[str, str]]:
     """Those of the addresses that get nothing of this scope, and why: read anew before each intent."""
-    rows = tx.all(
+    tx = line.tx
+    rows = line.all(
         f"SELECT s.address, s.reason FROM {tx.words} {tx.beside('suppression', 's', _HOLDS)}"
         " WHERE s.scope IN ('all', :scope)",
         words=tx.pack_words(addresses), channel=channel, scope=scope,
     )  # fmt: skip
-    return {row.address: row.reason for row in rows}
+    return lambda: {row.address: row.reason for row in rows()}
 
 
 _HOLDS = "s.channel = :channel AND s.address = x.word AND s.removed_at IS NULL"

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from dispatcher.ledger import claims, leases, lookups
+from dispatcher.ledger import attempts, claims, leases, lookups
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
 from dispatcher.model.broadcast import BATCH
@@ -109,8 +109,8 @@ def _doubt_batch(tx: Tx, batch: Row[Any], now: int) -> None:
     leases.close_open(tx, batch.broadcast_id, batch.no, now)
     account = batch.account or next(iter(json.loads(batch.plan)["accounts"].get(batch.channel, ())), "")
     lo, hi = batch.no * BATCH, batch.no * BATCH + BATCH - 1
-    [attempt] = claims.attempt_ids(tx, 1)
-    part = max(claims.accepted_parts(tx, batch.broadcast_id, batch.no), default=0) + 1 if batch.account else 1
+    [attempt] = attempts.attempt_ids(tx, 1)
+    part = max(attempts.accepted_parts(tx, batch.broadcast_id, batch.no), default=0) + 1 if batch.account else 1
     tx.insert(
         "attempt",
         ("broadcast_id", "no", "id", "first_seq", "last_seq", "size", "part", "account", "started_at",

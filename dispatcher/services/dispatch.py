@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from dispatcher.ledger import accounts as account_rows
-from dispatcher.ledger import broadcasts, claims, leases, planning
+from dispatcher.ledger import attempts, broadcasts, claims, leases, planning
 from dispatcher.ledger import codes as code_rows
 from dispatcher.ledger.claims import Claim
 from dispatcher.ledger.rows import Row
@@ -149,12 +149,15 @@ async def _work_off(ctx: Context, claim: Claim, halting: Callable[[], bool]) -> 
 def _prepare(ctx: Context, claim: Claim, choice: Choice) -> Work | None:
     """Read the batch and check that it is the one that was approved."""
     account = choice.account
+    batch = claim.broadcast_id, claim.no
     with ctx.ledger.read() as tx:
-        rows = claims.rows(tx, claim.broadcast_id, claim.no, claim.version_id, claim.channel)
-        bound = code_rows.of_batch(tx, claim.broadcast_id, claim.no)
         rendition = broadcasts.rendition(tx, claim.rendition_id)
-        parts = claims.accepted_parts(tx, claim.broadcast_id, claim.no) if claim.channel is Channel.SOCIAL else {}
-        alone = leases.fragile(tx, claim.broadcast_id, claim.no, ctx.settings.dispatch.retry.quarantine_after - 1)
+        parts = attempts.accepted_parts(tx, *batch) if claim.channel is Channel.SOCIAL else {}
+        with tx.together() as line:
+            asked = claims.rows(line, *batch, claim.version_id, claim.channel)
+            codes_of = code_rows.of_batch(line, *batch)
+            lost = leases.fragile(line, *batch, ctx.settings.dispatch.retry.quarantine_after - 1)
+        rows, bound, alone = asked(), codes_of(), lost()
     found = planning.batch_hash(map(_BOUND, rows))
     if code_rows.hash_with(found, bound) != claim.hash:
         tampering.stop(ctx, claim)

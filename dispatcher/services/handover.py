@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from dispatcher.ledger import claims
-from dispatcher.ledger.claims import Request
+from dispatcher.ledger.attempts import Request
 from dispatcher.ledger.engine import LedgerFault
 from dispatcher.log import get
 from dispatcher.model.clock import from_ms, to_ms
@@ -176,10 +175,10 @@ def _intend(ctx: Context, work: Work, finished: Sequence[Finished], chosen: Sequ
     try:
         sealed = intents.seal(ctx, work, chosen, part)
         with ctx.ledger.write() as tx:
-            # Gate and control are locked before any batch, as whoever stops or expires a broadcast does it.
-            allowed = claims.may_send(tx, work.claim, to_ms(ctx.clock.now()))
+            leave = intents.ask_leave(tx, work, chosen)
             now = to_ms(ctx.clock.now())
-            requests = intents.write(ctx, tx, work, chosen, part, now, finished) if allowed else []
+            allowed = leave.may_send(now)
+            requests = intents.write(ctx, tx, work, leave, part, now, finished) if allowed else []
             if not requests:
                 outcomes.record(ctx, tx, work.claim, work.account, finished, now)
             work.halted = work.halted or not allowed

@@ -1,10 +1,11 @@
 """Whom the next calls of a batch are for: what the account's rate and caps allow, sealed, then written as an intent."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from dispatcher.ledger import claims, leases, suppressions, usage
-from dispatcher.ledger.claims import Request
+from dispatcher.ledger import attempts, claims, leases, suppressions, usage
+from dispatcher.ledger.attempts import Request
 from dispatcher.ledger.engine import Tx
 from dispatcher.model.clock import to_ms
 from dispatcher.model.rendition import Envelope
@@ -66,27 +67,58 @@ def seal(ctx: Context, work: Work, chosen: Sequence[list[int]], part: int) -> di
     return dict(zip(seqs, envelopes, strict=True))
 
 
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """What the ledger says under its locks: whether the batch may go on at an instant (ms), who of `chosen` is left,
+    why others are not, by seq, and fresh attempt ids."""
+
+    may_send: Callable[[int], bool]
+    kept: list[list[int]]
+    suppressed: dict[int, str]
+    ids: list[int]
+
+
+def ask_leave(tx: Tx, work: Work, chosen: Sequence[list[int]]) -> Leave:
+    """Lock control row, gate and batch, in this order, and only then look who has opted out."""
+    claim = work.claim
+    people = claim.channel.counts_people
+    addresses = {seq: work.rows[seq].address for seqs in chosen for seq in seqs} if people else {}
+    with tx.together() as line:
+        may_send = claims.may_send(line, claim)
+        found = suppressions.among(line, claim.channel, claim.scope, list(addresses.values())) if people else dict
+        ids = attempts.fresh_ids(line, len(chosen))
+    barred = found()
+    if not barred:
+        return Leave(may_send, list(chosen), {}, ids())
+    reasons = {seq: barred[address] for seq, address in addresses.items() if address in barred}
+    left = ([seq for seq in seqs if seq not in reasons] for seqs in chosen)
+    return Leave(may_send, [seqs for seqs in left if seqs], reasons, ids())
+
+
 def write(
-    ctx: Context, tx: Tx, work: Work, chosen: Sequence[list[int]], part: int, now: int, finished: Sequence[Finished]
+    ctx: Context, tx: Tx, work: Work, leave: Leave, part: int, now: int, finished: Sequence[Finished]
 ) -> list[tuple[Request, list[int]]]:
-    """Under the locked control row, take out who has opted out, then write whom we call, and with it what came back.
+    """Take out who has opted out, then write whom we call, and with it what came back.
 
     Nobody, and nothing of what came back, where nobody is left or a cap forbids it. `now` in ms. Raises LeaseLost.
     """
-    kept = _without_suppressed(tx, work, chosen)
-    if not _within_caps(tx, work, kept, now):
+    if leave.suppressed:
+        claims.suppress(tx, work.claim.broadcast_id, work.claim.no, leave.suppressed)
+    if not _within_caps(tx, work, leave.kept, now):
         work.halted, work.came_back, work.retry_after = True, 1, usage.seconds_left(now)
         return []
-    ids = claims.attempt_ids(tx, len(kept))
-    requests = [Request(i, seqs[0], seqs[-1], len(seqs), now, part) for i, seqs in zip(ids, kept, strict=True)]
+    if not leave.kept:
+        return []
+    pairs = zip(leave.ids, leave.kept, strict=False)  # whoever opted out leaves ids over
+    requests = [Request(i, seqs[0], seqs[-1], len(seqs), now, part) for i, seqs in pairs]
     lease = now + ctx.settings.dispatch.lease_seconds * 1000
-    if requests and not claims.intend(
-        tx, work.claim, work.account.name, requests, now, lease, *outcomes.told(work.account, finished)
-    ):
+    if not attempts.intend(
+        tx, work.claim, work.account.name, requests, now, lease, *outcomes.told(work.account, finished),
+        along=outcomes.judging(ctx, work.account, finished, now),
+    ):  # fmt: skip
         raise LeaseLost
-    if requests:
-        outcomes.conclude(ctx, tx, work.claim, work.account, finished, now)
-    return list(zip(requests, kept, strict=True))
+    outcomes.suppress(tx, work.claim, finished, now)
+    return list(zip(requests, leave.kept, strict=True))
 
 
 def _within_caps(tx: Tx, work: Work, kept: Sequence[list[int]], now: int) -> bool:
@@ -97,17 +129,3 @@ def _within_caps(tx: Tx, work: Work, kept: Sequence[list[int]], now: int) -> boo
     recipients = sum(map(len, kept))
     cost = recipients * settings.unit_cost * work.units
     return usage.take(tx, work.account.name, now, recipients, cost, settings.per_day, settings.spend_cap)
-
-
-def _without_suppressed(tx: Tx, work: Work, chosen: Sequence[list[int]]) -> list[list[int]]:
-    claim = work.claim
-    if not claim.channel.counts_people:
-        return list(chosen)
-    addresses = {seq: work.rows[seq].address for seqs in chosen for seq in seqs}
-    found = suppressions.among(tx, claim.channel, claim.scope, list(addresses.values()))
-    if not found:
-        return list(chosen)
-    reasons = {seq: found[address] for seq, address in addresses.items() if address in found}
-    claims.suppress(tx, claim.broadcast_id, claim.no, reasons)
-    left = ([seq for seq in seqs if seq not in reasons] for seqs in chosen)
-    return [seqs for seqs in left if seqs]

@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from dispatcher.ledger import accounts, claims, suppressions
-from dispatcher.ledger.claims import Claim, Closing, Finding, Request
-from dispatcher.ledger.engine import Tx
+from dispatcher.ledger import accounts, attempts, suppressions
+from dispatcher.ledger.attempts import Closing, Finding, Request
+from dispatcher.ledger.claims import Claim
+from dispatcher.ledger.engine import Line, Tx
 from dispatcher.model.clock import to_ms
 from dispatcher.model.outcome import Accepted, Misconfigured, NotSent, Outcome, OutcomeUnknown, Rejected, Throttled
 from dispatcher.model.states import DeliveryState
@@ -40,21 +41,15 @@ def record(ctx: Context, tx: Tx, claim: Claim, account: Account, finished: Seque
     """The same within a transaction; `now` in ms."""
     if finished:
         findings, closings = told(account, finished)
-        claims.record(tx, claim.broadcast_id, claim.no, findings, closings, now)
-        conclude(ctx, tx, claim, account, finished, now)
+        along = judging(ctx, account, finished, now)
+        attempts.record(tx, claim.broadcast_id, claim.no, findings, closings, now, along)
+        suppress(tx, claim, finished, now)
 
 
 def told(account: Account, finished: Sequence[Finished]) -> tuple[list[Finding], list[Closing]]:
     """What the calls came to, as the ledger writes it down."""
     findings = [finding for one in finished for finding in _findings(one)]
     return findings, [_closing(account.name, one) for one in finished]
-
-
-def conclude(ctx: Context, tx: Tx, claim: Claim, account: Account, finished: Sequence[Finished], now: int) -> None:
-    """What the calls say beyond their own deliveries: about addresses, and about the account."""
-    _suppress(tx, claim, finished, now)
-    if finished:
-        _judge(ctx, tx, account, finished, now)
 
 
 def state_after(outcome: Outcome, *, more_parts: bool = False) -> DeliveryState:
@@ -83,7 +78,8 @@ def _findings(one: Finished) -> Iterator[Finding]:
     """Runs of neighbours with the same result. A run is bounded by its own rows, so it touches no other's."""
     for (state, reason), runs in groupby(_runs(one), key=lambda run: run[:2]):
         seqs = [seq for _, _, alike in runs for seq in alike]
-        yield Finding(one.request.attempt_id, seqs[0], seqs[-1], state, len(seqs), reason)
+        whole = len(seqs) == len(one.seqs)
+        yield Finding(one.request.attempt_id, seqs[0], seqs[-1], state, len(seqs), reason, whole)
 
 
 def _runs(one: Finished) -> Iterator[tuple[DeliveryState, str | None, list[int]]]:
@@ -106,7 +102,8 @@ def _closing(account: str, one: Finished) -> Closing:
     return Closing(one.request, account, accepted.word, many, accepted.provider_message_id, None)
 
 
-def _suppress(tx: Tx, claim: Claim, finished: Sequence[Finished], now: int) -> None:
+def suppress(tx: Tx, claim: Claim, finished: Sequence[Finished], now: int) -> None:
+    """Addresses that the vendor says are to be left alone."""
     proved = [
         (claim.broadcast_id, seq, outcome.suppresses, now)
         for one in finished
@@ -118,18 +115,21 @@ def _suppress(tx: Tx, claim: Claim, finished: Sequence[Finished], now: int) -> N
         suppressions.suppress_addresses(tx, proved, "provider answer", now)
 
 
-def _judge(ctx: Context, tx: Tx, account: Account, finished: Sequence[Finished], now: int) -> None:
+def judging(ctx: Context, account: Account, finished: Sequence[Finished], now: int) -> attempts.Along:
     """The account's health by its last answers: any verdict about a recipient shows that the vendor works."""
     breaker = ctx.settings.dispatch.breaker
     samples = [one.outcomes[0] for one in finished if not one.stale]
-    for wrong in samples:
-        if isinstance(wrong, Misconfigured):
-            accounts.pause(tx, account.name, wrong.reason or "the vendor refuses our credentials", now)
-            return
-    bad = [o for o in samples if isinstance(o, (NotSent, OutcomeUnknown))]
-    if len(bad) < len(samples):
-        accounts.succeeded(tx, account.name, now)
-    for one in bad[: breaker.failures] if len(bad) == len(samples) else ():
-        accounts.failed(
-            tx, account.name, str(getattr(one, "reason", "")), breaker.failures, int(breaker.open_seconds * 1000), now
-        )
+    wrong = next((one for one in samples if isinstance(one, Misconfigured)), None)
+    bad = [one for one in samples if isinstance(one, (NotSent, OutcomeUnknown))]
+
+    def write_down(line: Line) -> None:
+        if wrong:
+            accounts.pause(line, account.name, wrong.reason or "the vendor refuses our credentials", now)
+        elif len(bad) < len(samples):
+            accounts.succeeded(line, account.name, now)
+        else:
+            open_ms = int(breaker.open_seconds * 1000)
+            for one in bad[: breaker.failures]:
+                accounts.failed(line, account.name, str(getattr(one, "reason", "")), breaker.failures, open_ms, now)
+
+    return write_down

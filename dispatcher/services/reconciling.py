@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dispatcher.ledger import anomalies, broadcasts, claims, copies, sweeps
+from dispatcher.ledger import anomalies, attempts, broadcasts, claims, copies, sweeps
 from dispatcher.ledger import codes as code_rows
 from dispatcher.ledger.engine import Tx
 from dispatcher.ledger.rows import Row
@@ -85,10 +85,11 @@ async def look_up(ctx: Context, channel: Channel, row: Row[Any]) -> Outcome | No
     with ctx.ledger.read() as tx:
         broadcast = broadcasts.get(tx, row.broadcast_id)
         rendition = broadcasts.rendition(tx, row.rendition_id)
-        batch = claims.rows(tx, row.broadcast_id, row.no, broadcast.audience_version_id, channel)
-        proved = claims.accepted_parts(tx, row.broadcast_id, row.no)
-        bound = code_rows.of_batch(tx, row.broadcast_id, row.no)
-    mine = codes.filled([one for one in batch if one.seq == row.seq], bound)
+        proved = attempts.accepted_parts(tx, row.broadcast_id, row.no)
+        with tx.together() as line:
+            batch = claims.rows(line, row.broadcast_id, row.no, broadcast.audience_version_id, channel)
+            bound = code_rows.of_batch(line, row.broadcast_id, row.no)
+        mine = codes.filled([one for one in batch() if one.seq == row.seq], bound())
     sealer = Sealer(ctx.ledger_id, row.broadcast_id, broadcast.purpose)
     envelope = sealer.seal(mine, row.part, proved.get(row.part - 1), [row.tries])[0]
     return await account.provider.lookup(rendition, envelope, since=from_ms(row.started_at))
@@ -102,7 +103,7 @@ def _decide(ctx: Context, row: Row[Any], answer: Outcome | None) -> None:
         if isinstance(answer, Accepted):
             more = row.part < len(broadcasts.rendition(tx, row.rendition_id).posts)
             state = state_after(answer, more_parts=more)
-            claims.prove_attempt(tx, row.broadcast_id, row.no, row.attempt_id, answer.provider_message_id)
+            attempts.prove_attempt(tx, row.broadcast_id, row.no, row.attempt_id, answer.provider_message_id)
             _settle(tx, row, state, None)
         elif isinstance(answer, Rejected):
             _settle(tx, row, DeliveryState.FAILED, answer.reason)

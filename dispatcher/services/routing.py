@@ -16,13 +16,12 @@ from dispatcher.services.context import Account, Context
 log = get(__name__)
 
 
-def planned(ctx: Context, claim: Claim) -> list[Account]:
+def planned(ctx: Context, tx: Tx, claim: Claim) -> list[Account]:
     """The accounts that the approved plan names for this batch, in its order.
 
     Of a drill only those on this machine, whatever the settings have become since it was sent.
     """
-    with ctx.ledger.read() as tx:
-        found = broadcasts.get(tx, claim.broadcast_id)
+    found = broadcasts.get(tx, claim.broadcast_id)
     names = found.plan.accounts.get(claim.channel, ()) if claim.account is None else (claim.account,)
     have = [ctx.accounts[name] for name in names if name in ctx.accounts]
     inside = [one for one in have if one.is_loopback or found.mode is not Mode.DRILL]
@@ -48,7 +47,7 @@ def choose(ctx: Context, claim: Claim) -> Choice | None:
     now = to_ms(ctx.clock.now())
     with ctx.ledger.read() as tx:
         states = accounts.states(tx)
-        candidates = [a for a in planned(ctx, claim) if not _at_cap(tx, a, now)]
+        candidates = [a for a in planned(ctx, tx, claim) if not _at_cap(tx, a, now)]
     usable = [a for a in candidates if a.name not in states or states[a.name].state == accounts.OPEN]
     for account in candidates:
         if account in usable:

@@ -15,7 +15,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 COPIED = ("dispatcher", "workers", "tests", "templates", "config", "pyproject.toml")
-CLAIMS, LEASES, SWEEPS = (f"dispatcher/ledger/{name}.py" for name in ("claims", "leases", "sweeps"))
+ATTEMPTS, CLAIMS, LEASES, SWEEPS = (
+    f"dispatcher/ledger/{name}.py" for name in ("attempts", "claims", "leases", "sweeps")
+)
 HANDOVER, INTENTS, OUTCOMES, SETTLE, WORK = (
     f"dispatcher/services/{name}.py" for name in ("handover", "intents", "outcomes", "reconciling", "work")
 )
@@ -58,14 +60,15 @@ MUTANTS = (
     Mutant(
         "no fence on writes",
         (
-            (CLAIMS, " AND fence = :fence AND owner IS NOT NULL", " AND :fence = :fence"),
-            (CLAIMS, 'AND state = 0",\n        {"id"', 'AND state < 7",\n        {"id"'),
+            (ATTEMPTS, " AND fence = :fence AND owner IS NOT NULL", " AND :fence = :fence"),
+            (ATTEMPTS, "BETWEEN :first AND :last AND state = 0", "BETWEEN :first AND :last AND state < 7"),
+            (ATTEMPTS, "{_within(requests)} AND state = 0", "{_within(requests)} AND state < 7"),
         ),
         kills=f"{FREEZES} -k wakes_up",
     ),
     Mutant(
         "no fence alone",
-        ((CLAIMS, " AND fence = :fence AND owner IS NOT NULL", " AND :fence = :fence"),),
+        ((ATTEMPTS, " AND fence = :fence AND owner IS NOT NULL", " AND :fence = :fence"),),
         kills=FREEZES,
         harmless="the intent also demands that every row still waits, and takes back all of itself if one does not",
     ),
@@ -100,15 +103,17 @@ MUTANTS = (
     Mutant(
         "the intent is written after the call",
         (
-            (INTENTS, "if requests and not claims.intend(\n"
-             "        tx, work.claim, work.account.name, requests, now, lease, *outcomes.told(work.account, finished)\n"
-             "    ):\n        raise LeaseLost", "work.late = lease\n"
-             "    if requests and finished:\n        claims.record(tx, work.claim.broadcast_id, work.claim.no,"
+            (INTENTS, "    if not attempts.intend(\n"
+             "        tx, work.claim, work.account.name, requests, now, lease,"
+             " *outcomes.told(work.account, finished),\n"
+             "        along=outcomes.judging(ctx, work.account, finished, now),\n"
+             "    ):  # fmt: skip\n        raise LeaseLost", "    work.late = lease\n    if finished:\n"
+             "        attempts.record(tx, work.claim.broadcast_id, work.claim.no,"
              " *outcomes.told(work.account, finished), now)"),
             (WORK, "    lost: bool = False\n", "    lost: bool = False\n    late: int = 0\n"),
-            (HANDOVER, '    posts = work.rendition.posts if', "    from dispatcher.ledger import claims\n"
-             "    with ctx.ledger.write() as tx:\n"
-             "        claims.intend(tx, work.claim, work.account.name, [request], to_ms(ctx.clock.now()), work.late)\n"
+            (HANDOVER, '    posts = work.rendition.posts if', "    from dispatcher.ledger import attempts\n"
+             "    with ctx.ledger.write() as tx:\n        now = to_ms(ctx.clock.now())\n"
+             "        attempts.intend(tx, work.claim, work.account.name, [request], now, work.late)\n"
              "    posts = work.rendition.posts if"),
         ),
     ),
@@ -118,7 +123,7 @@ MUTANTS = (
     ),
     Mutant(
         "an answer is believed only under the fence",
-        ((CLAIMS, '_move(tx, broadcast_id, findings, "delivery.state = 4 AND r.state <> 4")', "0"),),
+        ((ATTEMPTS, "delivery.state = 4 AND r.state <> 4", "delivery.state = 9"),),
         kills="tests/services/test_dispatch.py -k late_truth",
     ),
     Mutant(
@@ -171,7 +176,7 @@ MUTANTS = (
     ),
     Mutant(
         "opt-outs after approval are not looked at",
-        ((INTENTS, "    kept = _without_suppressed(tx, work, chosen)", "    kept = list(chosen)"),),
+        ((INTENTS, "    barred = found()\n", "    barred = {}\n"),),
         kills="tests/services/test_dispatch.py -k opts_out",
     ),
     Mutant(
@@ -247,7 +252,7 @@ MUTANTS = (
     ),
     Mutant(
         "a late answer unsays what was proved",
-        ((CLAIMS, " WHERE attempt.outcome <> 'accepted' OR excluded.outcome = 'accepted'", ""),),
+        ((ATTEMPTS, " WHERE attempt.outcome <> 'accepted' OR excluded.outcome = 'accepted'", ""),),
         kills="tests/faults/test_late.py -k unsay",
     ),
     Mutant(

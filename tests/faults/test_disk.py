@@ -76,8 +76,9 @@ def _cap(ledger, limit):
     begin = ledger.driver.begin
 
     def capped(connection, *, writing):
-        begin(connection, writing=writing)
+        first = begin(connection, writing=writing)
         connection.execute(f"PRAGMA max_page_count = {limit['pages'] or 1_073_741_823}")
+        return first
 
     ledger.driver.begin = capped
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dispatcher.ledger import claims, counts
+from dispatcher.ledger import attempts, counts
 from dispatcher.model.broadcast import broadcast_ref
 from dispatcher.model.kinds import Channel, Policy
 from dispatcher.model.outcome import Accepted
@@ -30,9 +30,9 @@ def _asleep(world, channel, account, last):
 
 
 def _late_truth(world, made, request, state, word):
-    finding = claims.Finding(request.attempt_id, 0, 9, state, 10)
+    finding = attempts.Finding(request.attempt_id, 0, 9, state, 10)
     with world.ctx.ledger.write() as tx:
-        claims.record(tx, made, 0, [finding], [claims.Closing(request, "mail", word, 0, None, None)], 1)
+        attempts.record(tx, made, 0, [finding], [attempts.Closing(request, "mail", word, 0, None, None)], 1)
 
 
 def test_a_late_truth_beside_other_calls_keeps_the_counters_right(world):
@@ -40,7 +40,7 @@ def test_a_late_truth_beside_other_calls_keeps_the_counters_right(world):
     world.release(made)
     request = _asleep(world, "email", "mail", 9)
     world.intended(world.claimed("email"), "mail", 10, 19)
-    _late_truth(world, made, request, claims.D.ACCEPTED, "accepted")
+    _late_truth(world, made, request, attempts.D.ACCEPTED, "accepted")
     with world.ctx.ledger.read() as tx:
         assert counts.wrong_batches(tx, made) == []
     assert world.sums(made, "email") == {"planned": 20, "accepted": 10, "sending": 10}
@@ -52,7 +52,7 @@ def test_a_closed_broadcast_goes_on_when_a_sleeper_says_it_never_sent(world):
     request = _asleep(world, "email", "mail", 9)
     world.drain("email")
     ticking.tick(world.ctx)
-    _late_truth(world, made, request, claims.D.WAITING, "not_sent")
+    _late_truth(world, made, request, attempts.D.WAITING, "not_sent")
     ticking.tick(world.ctx)
     world.drain("email")
     assert world.sums(made, "email") == {"planned": 20, "accepted": 20}
@@ -95,10 +95,10 @@ def test_a_late_answer_that_knows_nothing_does_not_unsay_what_was_proved(world):
     while world.sums(made, "social") != {"planned": 1, "waiting": 1}:
         world.drain("social", rounds=1)
         assert vendor.told == []
-    late = [claims.Finding(request.attempt_id, 0, 0, claims.D.UNKNOWN, 1, "reset")]
+    late = [attempts.Finding(request.attempt_id, 0, 0, attempts.D.UNKNOWN, 1, "reset")]
     with world.ctx.ledger.write() as tx:
-        claims.record(tx, made, 0, late, [claims.Closing(request, "x1", "unknown", 0, None, "reset")], 1)
-        assert claims.accepted_parts(tx, made, 0) == {1: "t1"}
+        attempts.record(tx, made, 0, late, [attempts.Closing(request, "x1", "unknown", 0, None, "reset")], 1)
+        assert attempts.accepted_parts(tx, made, 0) == {1: "t1"}
     ticking.tick(world.ctx)
     world.drain("social")
     assert vendor.told == [("x1", 2)]

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from dispatcher.ledger import claims, counts
+from dispatcher.ledger import attempts, claims, counts
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel
 from dispatcher.model.states import DeliveryState
@@ -39,8 +39,8 @@ def test_an_opt_out_beside_an_answer_counts_both(tmp_path, database_url):
 
     beside = threading.Thread(target=opt_out)
     with world.ctx.ledger.write() as tx:
-        found = [claims.Finding(request.attempt_id, 0, 19, DeliveryState.ACCEPTED, 20)]
-        claims.record(tx, made, 0, found, [claims.Closing(request, "mail", "accepted", 20, "m", None)], 1)
+        found = [attempts.Finding(request.attempt_id, 0, 19, DeliveryState.ACCEPTED, 20)]
+        attempts.record(tx, made, 0, found, [attempts.Closing(request, "mail", "accepted", 20, "m", None)], 1)
         beside.start()
         until = time.monotonic() + 60
         while not _someone_waits(world) and time.monotonic() < until:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from dispatcher.ledger import claims, copies, leases
+from dispatcher.ledger import attempts, claims, copies, leases
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel
 from tests.services.world import World
@@ -100,16 +100,16 @@ def test_what_a_worker_was_handing_over_when_it_fell_silent_is_closed_as_lost(wo
     now = to_ms(world.clock.now())
     claim = world.claimed("email")
     with world.ctx.ledger.write() as tx:
-        first, second = claims.attempt_ids(tx, 2)
-        requests = [claims.Request(first, 0, 1, 2, now), claims.Request(second, 2, 2, 1, now)]
-        assert claims.intend(tx, claim, "mail", requests, now, now + 60_000)
+        first, second = attempts.attempt_ids(tx, 2)
+        requests = [attempts.Request(first, 0, 1, 2, now), attempts.Request(second, 2, 2, 1, now)]
+        assert attempts.intend(tx, claim, "mail", requests, now, now + 60_000)
     world.clock.pass_by(0.005)
     done = world.intended(claim, "mail", 3, 4)
     third = done.attempt_id
     with world.ctx.ledger.write() as tx:
-        answer = claims.Finding(third, 3, 4, claims.D.ACCEPTED, 2)
-        claims.record(tx, made, 0, [answer], [claims.Closing(done, "mail", "accepted", 2, "m", None)], now + 6)
-        copies.fold(tx, made, {(1, 1): (claims.D.DELIVERED, None)})
+        answer = attempts.Finding(third, 3, 4, attempts.D.ACCEPTED, 2)
+        attempts.record(tx, made, 0, [answer], [attempts.Closing(done, "mail", "accepted", 2, "m", None)], now + 6)
+        copies.fold(tx, made, {(1, 1): (attempts.D.DELIVERED, None)})
     with world.ctx.ledger.write() as tx:
         assert leases.break_lease(tx, made, 0, now + 9, LIMIT) == 2
     with world.ctx.ledger.read() as tx:

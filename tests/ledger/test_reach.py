@@ -6,8 +6,9 @@ counted, on tables that were never analysed, at two sizes of the broadcast.
 
 import pytest
 
-from dispatcher.ledger import claims, copies, events, leases, recipients, suppressions
-from dispatcher.ledger.claims import Closing, Finding, Request
+from dispatcher.ledger import attempts, claims, copies, events, leases, recipients, suppressions
+from dispatcher.ledger.attempts import Closing, Finding, Request
+from dispatcher.ledger.engine import Line
 from dispatcher.model.broadcast import BATCH
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel
@@ -65,14 +66,14 @@ def _everything(tmp_path, url, batches):
     claim, read = reader.run(lambda tx: claims.claim(tx, "sms", "me", now, now - LATE, 10_000))
     told = {"claim": read}
     first = claim.no * BATCH
-    told["rows"] = reader.run(lambda tx: claims.rows(tx, made, claim.no, claim.version_id, claim.channel))[1]
-    told["fragile"] = reader.run(lambda tx: leases.fragile(tx, made, claim.no, 2))[1]
+    told["rows"] = reader.run(lambda tx: claims.rows(Line(tx), made, claim.no, claim.version_id, claim.channel)())[1]
+    told["fragile"] = reader.run(lambda tx: leases.fragile(Line(tx), made, claim.no, 2)())[1]
     requests = [Request(i + 1, first + i, first + i, 1, now) for i in range(50)]
-    ok, told["intent"] = reader.run(lambda tx: claims.intend(tx, claim, "text", requests, now, now + 10_000))
+    ok, told["intent"] = reader.run(lambda tx: attempts.intend(tx, claim, "text", requests, now, now + 10_000))
     assert ok
     findings = [Finding(r.attempt_id, r.first_seq, r.last_seq, DeliveryState.ACCEPTED, 1) for r in requests]
     closings = [Closing(r, "text", "accepted", 1, f"SM{r.attempt_id}", None) for r in requests]
-    moved, told["outcome"] = reader.run(lambda tx: claims.record(tx, made, claim.no, findings, closings, now))
+    moved, told["outcome"] = reader.run(lambda tx: attempts.record(tx, made, claim.no, findings, closings, now))
     assert moved == 50
     proofs = {(first + i, None): (DeliveryState.DELIVERED, None) for i in range(0, 50, 2)}
     rose, told["events"] = reader.run(lambda tx: copies.fold(tx, made, proofs))

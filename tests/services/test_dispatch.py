@@ -1,15 +1,17 @@
 """Hand-over by the real ledger: whatever the vendor answers, everybody is accounted for and nobody is told twice."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from dispatcher.ledger import claims, controls, suppressions
+from dispatcher.ledger import attempts, controls, suppressions
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Policy
 from dispatcher.model.outcome import Accepted, Misconfigured, NotSent, OutcomeUnknown, Rejected, Throttled
 from dispatcher.services import dispatch, routing, ticking
 from dispatcher.services.handover import hand_over
+from dispatcher.services.intents import LeaseLost
 from tests.services.world import SMS_AFTER_EMAIL, UNKNOWN, World
 
 
@@ -238,11 +240,18 @@ def test_a_silent_worker_leaves_unknowns_and_its_late_truth_still_lands(world):
     world.clock.pass_by(60 + 16)
     ticking.tick(world.ctx)
     assert world.sums(made, "email") == {"planned": 10, "unknown": 10}
+
+    def intend_again():
+        with world.ctx.ledger.write() as tx:
+            [fresh] = attempts.attempt_ids(tx, 1)
+            if not attempts.intend(tx, claim, "mail", [replace(request, attempt_id=fresh)], now, now + 60_000):
+                raise LeaseLost  # which undoes what was written on the way
+
+    with pytest.raises(LeaseLost):
+        intend_again()
+    late = [attempts.Finding(request.attempt_id, 0, 9, attempts.D.ACCEPTED, 10)]
     with world.ctx.ledger.write() as tx:
-        assert not claims.intend(tx, claim, "mail", [request], now, now + 60_000)
-    late = [claims.Finding(request.attempt_id, 0, 9, claims.D.ACCEPTED, 10)]
-    with world.ctx.ledger.write() as tx:
-        claims.record(tx, made, 0, late, [claims.Closing(request, "mail", "accepted", 10, "m", None)], now)
+        attempts.record(tx, made, 0, late, [attempts.Closing(request, "mail", "accepted", 10, "m", None)], now)
     assert world.sums(made, "email") == {"planned": 10, "accepted": 10}
 
 

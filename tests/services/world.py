@@ -8,7 +8,7 @@ from collections import deque
 from datetime import UTC, datetime, timedelta
 
 from dispatcher.bootstrap import build
-from dispatcher.ledger import broadcasts, claims, controls, counts, planning
+from dispatcher.ledger import attempts, broadcasts, claims, controls, counts, planning
 from dispatcher.model.broadcast import Fallback, Plan
 from dispatcher.model.clock import to_ms
 from dispatcher.model.kinds import Channel, Policy
@@ -157,9 +157,9 @@ class World:
         """One call for deliveries `first` to `last` of the batch is intended, and not made; the request."""
         now = to_ms(self.clock.now())
         with self.ctx.ledger.write() as tx:
-            [attempt] = claims.attempt_ids(tx, 1)
-            request = claims.Request(attempt, first, last, last - first + 1, now)
-            assert claims.intend(tx, claim, account, [request], now, now + 60_000)
+            [attempt] = attempts.attempt_ids(tx, 1)
+            request = attempts.Request(attempt, first, last, last - first + 1, now)
+            assert attempts.intend(tx, claim, account, [request], now, now + 60_000)
         return request
 
     def drain(self, channel, *, rounds=20):
