@@ -59,6 +59,50 @@ def test_many_rows_change_by_one_call(ledger):
         assert [row.word for row in tx.all("SELECT word FROM thing WHERE n IN (1, 2) ORDER BY n")] == ["a!", "b!"]
 
 
+def test_statements_that_go_together_see_each_other_and_are_answered_after(ledger):
+    with ledger.write() as tx:
+        with tx.together() as line:
+            gone = line.change("DELETE FROM thing WHERE n < :n", n=10)
+            named = line.change_by("UPDATE thing SET word = r.new {r} WHERE n = r.at", {"at": "int", "new": "text"},
+                                   [(5, "late"), (10, "ten"), (11, "eleven")])  # fmt: skip
+            line.insert_few("thing", {"n": "int", "word": "text"}, [(5, "five")])
+            words = line.all("SELECT word FROM thing WHERE n <= :n ORDER BY n", n=11)
+            nobody = line.one("SELECT n FROM thing WHERE n = 1")
+            nothing = line.change_by("UPDATE thing SET word = r.new {r}", {"new": "text"}, [])
+        assert (gone(), named(), nobody(), nothing()) == (10, 2, None, 0)
+        assert [row.word for row in words()] == [row.word for row in words()] == ["five", "ten", "eleven"]
+    with ledger.read() as tx:
+        assert tx.scalar("SELECT count(*) FROM thing") == 2491
+
+
+def test_one_that_fails_among_those_that_go_together_undoes_the_whole(ledger):
+    def fail():
+        with ledger.write() as tx, tx.together() as line:
+            line.change("DELETE FROM thing WHERE n = 1")
+            line.change("INSERT INTO thing (n, word) VALUES (7, 'taken')")
+            line.change("DELETE FROM thing")
+
+    with pytest.raises(LedgerFault) as told:
+        fail()
+    assert not told.value.transient
+    with ledger.read() as tx:
+        assert tx.scalar("SELECT count(*) FROM thing") == 2500
+    assert ledger.pool.in_use == 0
+
+
+def test_what_fails_among_those_that_go_together_is_not_logged_by_the_driver(ledger, caplog):
+    def fail():
+        with ledger.write() as tx, tx.together() as line:
+            line.change("INSERT INTO thing (n, word) VALUES (7, 'Carol Example')")
+            raise ZeroDivisionError
+
+    with pytest.raises((ZeroDivisionError, LedgerFault)):
+        fail()
+    assert caplog.text == ""
+    with ledger.read() as tx:
+        assert tx.scalar("SELECT word FROM thing WHERE n = 7") == "w7"
+
+
 def test_a_stream_has_every_row_in_pages(ledger):
     with ledger.read() as tx:
         pages = list(tx.stream("SELECT n, word FROM thing WHERE n >= :n ORDER BY n", n=100))
@@ -193,7 +237,9 @@ class _BrokenOff(Exception):
     """What a handler of a signal raises, in the middle of whatever runs."""
 
 
-def test_a_connection_that_a_signal_broke_off_is_never_lent_again(postgres_url):
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("first", [False, True])
+def test_a_connection_that_a_signal_broke_off_is_never_lent_again(postgres_url, first, together):
     ledger = Ledger(postgres_url)
     with ledger.read() as tx:
         tx.scalar("SELECT 1")
@@ -201,11 +247,18 @@ def test_a_connection_that_a_signal_broke_off_is_never_lent_again(postgres_url):
     def break_off(*_):
         raise _BrokenOff
 
+    def work():
+        with ledger.write() as tx:
+            if not first:
+                tx.scalar("SELECT 1")
+            with tx.together() if together else contextlib.nullcontext(tx) as line:
+                line.one("SELECT pg_sleep(600)")
+
     before = signal.signal(signal.SIGALRM, break_off)
     try:
         signal.setitimer(signal.ITIMER_REAL, 2.0)
-        with pytest.raises(_BrokenOff), ledger.write() as tx:
-            tx.scalar("SELECT pg_sleep(600)")
+        with pytest.raises(_BrokenOff):
+            work()
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

@@ -58,3 +58,13 @@ def test_calls_that_were_under_way_become_intents(database_url, tmp_path):
     ]
     assert [tuple(row) for row in intents] == [(7, 8, 0, 3, 1, "mail", 5_000), (9, 9, 0, 3, 2, "mail", 5_500)]
     ledger.close()
+
+
+def test_new_deliveries_leave_room_beside_them_on_postgresql(postgres_url):
+    ledger = Ledger(postgres_url)
+    migrate.upgrade(ledger, "0003")
+    ledger.close()
+    ledger = migrate.open_ledger(postgres_url)
+    with ledger.read() as tx:
+        assert tx.scalar("SELECT reloptions FROM pg_class WHERE relname = 'delivery'") == ["fillfactor=42"]
+    ledger.close()
