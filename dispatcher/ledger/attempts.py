@@ -126,7 +126,8 @@ def _name_attempts(line: Line, broadcast_id: int, requests: Sequence[Request]) -
     bounds = {"b": broadcast_id, "first": min(r.first_seq for r in requests), "last": max(r.last_seq for r in requests)}
     if _is_regular(requests):
         return line.change(
-            "UPDATE delivery SET state = 3, tries = tries + 1, attempt_id = :id + (seq - :first) / :size"
+            "UPDATE delivery SET state = 3, tries = tries + 1,"
+            " attempt_id = CAST(:id AS BIGINT) + (seq - :first) / :size"
             " WHERE broadcast_id = :b AND seq BETWEEN :first AND :last AND state = 0",
             id=requests[0].attempt_id, size=requests[0].size, **bounds,
         )  # fmt: skip

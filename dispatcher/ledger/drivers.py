@@ -8,6 +8,7 @@ once) and every commit reaches the disk. WAL is used only where the linked libra
 import hashlib
 import re
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -218,16 +219,31 @@ class PostgreSQL:
 
     @contextmanager
     def in_one_go(self, connection: Any) -> Iterator[None]:
-        """libpq's pipeline. A signal that breaks in is not hidden by psycopg's word that it cannot leave it now."""
-        module = self.module
+        """libpq's pipeline. What breaks in, a signal perhaps, neither waits for the server nor is hidden by psycopg's
+        word that it cannot leave the pipeline now; a statement's own error not by that of those skipped after it."""
+        module, handled = self.module, sys.exception()
         try:
-            with connection.pipeline():
+            with connection.pipeline(), self._closed_by_others(connection):
                 yield
         except module.Error as error:
-            broke_in = error.__context__
-            is_stuck = connection.info.pipeline_status != module.pq.PipelineStatus.OFF
-            if is_stuck and broke_in is not None and not isinstance(broke_in, module.Error):
-                raise broke_in from None
+            before = error.__context__
+            if before is None or before is handled or error.__cause__ is not None:
+                raise
+            if isinstance(before, module.Error):
+                raise (before if isinstance(error, module.errors.PipelineAborted) else error) from None
+            if connection.info.pipeline_status != module.pq.PipelineStatus.OFF:
+                raise before from None
+            raise
+
+    @contextmanager
+    def _closed_by_others(self, connection: Any) -> Iterator[None]:
+        """An exception that is not the driver's leaves no connection behind whose answers somebody would wait for."""
+        try:
+            yield
+        except self.module.Error:
+            raise
+        except BaseException:
+            connection.close()
             raise
 
     def commit(self, connection: Any) -> None:

@@ -56,9 +56,9 @@ class Tx:
 
     def _open(self) -> None:
         """Send what begins the transaction, where that is still to be done."""
-        begin, self._begin = self._begin, ""
-        if begin:
-            self._connection.execute(begin)
+        if self._begin:
+            self._connection.execute(self._begin)
+            self._begin = ""
 
     @contextmanager
     def together(self) -> Iterator["Line"]:
@@ -267,6 +267,8 @@ def _first(cursor: Any) -> Row[Any] | None:
 
 
 def _changed(cursor: Any) -> int:
+    if getattr(cursor, "pgresult", cursor) is None:
+        raise RuntimeError("what goes together has no answers before the block is over")
     return int(cursor.rowcount)
 
 

@@ -79,7 +79,8 @@ class Leave:
 
 
 def ask_leave(tx: Tx, work: Work, chosen: Sequence[list[int]]) -> Leave:
-    """Lock control row, gate and batch, in this order, and only then look who has opted out."""
+    """Lock gate, control row and batch, in this order as whoever stops or expires a broadcast, and only then look who
+    has opted out."""
     claim = work.claim
     people = claim.channel.counts_people
     addresses = {seq: work.rows[seq].address for seqs in chosen for seq in seqs} if people else {}

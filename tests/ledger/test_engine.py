@@ -103,6 +103,80 @@ def test_what_fails_among_those_that_go_together_is_not_logged_by_the_driver(led
         assert tx.scalar("SELECT word FROM thing WHERE n = 7") == "w7"
 
 
+def _cut_off(ledger, *, first=True):
+    """A transaction whose connection the server ends while the statements of a block wait."""
+    with ledger.write() as tx:
+        pid = None if first else tx.scalar("SELECT pg_backend_pid()")
+        with tx.together() as line:
+            line.change("INSERT INTO thing (n, word) VALUES (5000, 'lost')")
+            line.one("SELECT pg_terminate_backend(coalesce(CAST(:pid AS int), pg_backend_pid())), pg_sleep(5)", pid=pid)
+            line.change("INSERT INTO thing (n, word) VALUES (5001, 'lost')")
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("handling", [False, True])
+def test_a_server_that_hangs_up_on_what_goes_together_is_told_as_that(postgres_url, first, handling):
+    """Also to whoever clears up after something else."""
+    ledger = Ledger(postgres_url)
+    with ledger.write() as tx:
+        tx.change("CREATE TABLE thing (n INTEGER PRIMARY KEY, word TEXT)")
+
+    def work():
+        try:
+            if handling:
+                raise KeyError
+        finally:
+            _cut_off(ledger, first=first)
+
+    with pytest.raises(LedgerFault) as told:
+        work()
+    assert told.value.transient
+    with ledger.read() as tx:
+        assert tx.scalar("SELECT count(*) FROM thing") == 0
+    assert ledger.pool.in_use == 0
+    ledger.close()
+
+
+def test_the_first_error_is_told_though_old_statements_are_forgotten_on_the_way(postgres_url):
+    """psycopg forgets prepared statements beyond a hundred, by messages of its own in the same pipeline."""
+    ledger = Ledger(postgres_url)
+    with ledger.write() as tx:
+        tx.change("CREATE TABLE thing (n INTEGER PRIMARY KEY, word TEXT)")
+    for n in range(130):
+        with ledger.read() as tx:
+            for _ in range(6):
+                tx.scalar(f"SELECT {n} + :n", n=n)
+
+    def fail(n):
+        with ledger.write() as tx, tx.together() as line:
+            for _ in range(6):
+                line.one(f"SELECT {n} + 500 + :n", n=n)
+            line.insert_few("thing", {"n": "int", "word": "text"}, [(n, "a"), (n, "b")])
+            for _ in range(6):
+                line.one(f"SELECT {n} + 900 + :n", n=n)
+
+    for n in range(20):
+        with pytest.raises(LedgerFault) as told:
+            fail(n)
+        assert not told.value.transient
+        assert type(told.value.orig).__name__ == "UniqueViolation"
+    ledger.close()
+
+
+def test_nobody_is_answered_before_what_goes_together_has_gone(postgres_url):
+    ledger = Ledger(postgres_url)
+
+    def work():
+        with ledger.write() as tx, tx.together() as line:
+            line.change("CREATE TABLE kept (id BIGINT)")()
+
+    with pytest.raises(RuntimeError):
+        work()
+    with ledger.read() as tx:
+        assert tx.scalar("SELECT to_regclass('kept')") is None
+    ledger.close()
+
+
 def test_a_stream_has_every_row_in_pages(ledger):
     with ledger.read() as tx:
         pages = list(tx.stream("SELECT n, word FROM thing WHERE n >= :n ORDER BY n", n=100))
