@@ -219,8 +219,9 @@ class PostgreSQL:
 
     @contextmanager
     def in_one_go(self, connection: Any) -> Iterator[None]:
-        """libpq's pipeline. What breaks in, a signal perhaps, neither waits for the server nor is hidden by psycopg's
-        word that it cannot leave the pipeline now; a statement's own error not by that of those skipped after it."""
+        """libpq's pipeline. What breaks in, a signal perhaps, neither waits for the server (psycopg gives Ctrl-C some
+        seconds to cancel) nor is hidden by psycopg's word that it cannot leave the pipeline now; a statement's own
+        error is not hidden by that of those skipped after it."""
         module, handled = self.module, sys.exception()
         try:
             with connection.pipeline(), self._closed_by_others(connection):
@@ -231,7 +232,7 @@ class PostgreSQL:
                 raise
             if isinstance(before, module.Error):
                 raise (before if isinstance(error, module.errors.PipelineAborted) else error) from None
-            if connection.info.pipeline_status != module.pq.PipelineStatus.OFF:
+            if not connection.closed and connection.info.pipeline_status != module.pq.PipelineStatus.OFF:
                 raise before from None
             raise
 
@@ -253,13 +254,13 @@ class PostgreSQL:
         connection.commit()
 
     def is_lost(self, connection: Any) -> bool:
-        """Whether the server, or the way to it, went away."""
-        return bool(connection.closed)
+        """Whether the server, or the way to it, went away; not where we hung up ourselves."""
+        return bool(connection.broken)
 
     def is_clear(self, connection: Any) -> bool:
         """Not where a signal broke in while the server worked: its statement still runs, and no rollback gets past."""
         pq = self.module.pq
-        idle = connection.info.transaction_status == pq.TransactionStatus.IDLE
+        idle = not connection.closed and connection.info.transaction_status == pq.TransactionStatus.IDLE
         return bool(idle and connection.info.pipeline_status == pq.PipelineStatus.OFF)
 
     def answers(self, connection: Any) -> bool:

@@ -247,7 +247,13 @@ class Line:
         if self.is_sqlite:
             found = read(cursor)
             return lambda: found
-        return cache(lambda: read(cursor))
+
+        def answer() -> T:
+            if cursor.pgresult is None:
+                raise RuntimeError("what goes together has no answers before the block is over")
+            return read(cursor)
+
+        return cache(answer)
 
 
 def _none() -> int:
@@ -267,8 +273,6 @@ def _first(cursor: Any) -> Row[Any] | None:
 
 
 def _changed(cursor: Any) -> int:
-    if getattr(cursor, "pgresult", cursor) is None:
-        raise RuntimeError("what goes together has no answers before the block is over")
     return int(cursor.rowcount)
 
 

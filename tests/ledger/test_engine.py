@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import threading
+import time
 import traceback
 
 import pytest
@@ -163,17 +164,52 @@ def test_the_first_error_is_told_though_old_statements_are_forgotten_on_the_way(
     ledger.close()
 
 
-def test_nobody_is_answered_before_what_goes_together_has_gone(postgres_url):
+@pytest.mark.parametrize("word", ["change", "one", "all"])
+def test_nobody_is_answered_before_what_goes_together_has_gone(postgres_url, word):
     ledger = Ledger(postgres_url)
 
     def work():
         with ledger.write() as tx, tx.together() as line:
-            line.change("CREATE TABLE kept (id BIGINT)")()
+            getattr(line, word)("INSERT INTO kept (id) VALUES (1) RETURNING id")()
 
+    with ledger.write() as tx:
+        tx.change("CREATE TABLE kept (id BIGINT)")
     with pytest.raises(RuntimeError):
         work()
     with ledger.read() as tx:
-        assert tx.scalar("SELECT to_regclass('kept')") is None
+        assert tx.scalar("SELECT count(*) FROM kept") == 0
+    ledger.close()
+
+
+@pytest.mark.parametrize("signalled", [False, True])
+def test_what_is_raised_among_those_that_go_together_does_not_wait_for_them(postgres_url, signalled):
+    """And costs its own connection alone."""
+    ledger = Ledger(postgres_url)
+    with ledger.read() as one, ledger.read() as other:
+        known = {tx.scalar("SELECT pg_backend_pid()") for tx in (one, other)}
+
+    def break_off(*_):
+        raise _BrokenOff
+
+    def work():
+        with ledger.write() as tx, tx.together() as line:
+            line.one("SELECT pg_sleep(600)")
+            if signalled:
+                time.sleep(600)
+            raise _BrokenOff
+
+    before = signal.signal(signal.SIGALRM, break_off)
+    began = time.monotonic()
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 1.0 if signalled else 60.0)
+        with pytest.raises(_BrokenOff):
+            work()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert time.monotonic() - began < 30
+    with ledger.read() as tx:
+        assert tx.scalar("SELECT pg_backend_pid()") in known
     ledger.close()
 
 
