@@ -50,6 +50,8 @@ def _grown_since(world):
     world.release(world.broadcast(["sms"], {"sms": ["text"]}, version=9))
     world.drain("sms")
     with world.ctx.ledger.write() as tx:
+        # How many answers came in together is a matter of timing, and a table of one page is read through.
+        tx.change("DELETE FROM intent WHERE first_id NOT IN (SELECT first_id FROM intent ORDER BY first_id LIMIT 50)")
         for table in LARGE:
             tx.change(f"ANALYZE {table}")
 
